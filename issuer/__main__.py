@@ -37,7 +37,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 def main(context: click.Context) -> None:
     """The issuer's office: holders, cards, signed publications.
 
-    Numbers of IDs are asked for or read from a file, never given as arguments, and shown masked.
+    The number of an ID is asked for or read from a file. It is never an argument, and it is shown masked.
     """
     if context.obj is None:
         context.obj = IssuerCli(SystemClock())
@@ -56,10 +56,10 @@ main.add_command(key)
 @json_option
 @click.pass_obj
 def init(office: IssuerCli, /, *, root_keys: Path | None, as_json: bool) -> None:
-    """Make the keys that are missing and publish for the first time.
+    """Make the missing keys, and publish for the first time.
 
-    Without --root-keys the root key lies beside the other keys, for development alone. Where YUNJU_SURFACES leaves
-    the verifier to other servers, those servers make the receipt and log keys: `python -m keys admit` takes them in.
+    Without --root-keys, the root key lies beside the other keys, for development alone. If YUNJU_SURFACES leaves the
+    verifier to other servers, those servers make the receipt and log keys: register them with `python -m keys admit`.
     """
     with office.issuer(roots=root_keys, make=True) as issuer:
         made, publication = set_up(issuer, office.now(), tuple(Purpose) if office.verifies() else ISSUING)
@@ -75,9 +75,10 @@ def init(office: IssuerCli, /, *, root_keys: Path | None, as_json: bool) -> None
 @json_option
 @click.pass_obj
 def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_json: bool) -> None:
-    """Publish trust bundle, status lists, holder marks and programme; run this at least every five minutes.
+    """Publish trust bundle, status lists, holder marks and programme. Run this at least every five minutes.
 
-    The trust bundle changes only when keys, lists or programme did, or after 60 days, and needs the root key then.
+    The trust bundle changes only after a change of keys, lists or programme, or after 60 days. It then needs the root
+    key.
     """
     with office.issuer(roots=root_keys) as issuer:
         done = publish_all(issuer, office.now())

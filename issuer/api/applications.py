@@ -1,6 +1,7 @@
-"""Applications from other platforms: handed in with the platform's own receipt number, as often as the network asks.
+"""Applications from other platforms, with the platform's own receipt number. A call may be repeated as often as the
+network requires.
 
-For servers alone whose token has the right `intake` everywhere; nothing of what was handed in can be read back.
+Only for servers whose token has the right `intake` everywhere. Nothing that was handed in can be read back.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _Figures = Annotated[dict[_Code, Annotated[str, msgspec.Meta(max_length=40)]], m
 
 
 class ToldPerson(msgspec.Struct, forbid_unknown_fields=True):
-    """A person as on the identity document; `id_country` (three letters) with a passport alone."""
+    """A person as on the identity document. `id_country` (three letters) is only for a passport."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     id_type: _Code
@@ -51,10 +52,11 @@ class ToldPerson(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ToldApplication(msgspec.Struct, forbid_unknown_fields=True):
-    """An application of a platform. `channel` and `ground` are the programme's codes, `receipt` the platform's number.
+    """An application from a platform. `channel` and `ground` are the programme's codes, `receipt` is the platform's
+    number.
 
-    `limb` may be left out where the ground has one; `figures`: what the ground asks for, an amount or a day as text;
-    the two days are ISO 8601.
+    `limb` may be left out if the ground has only one. `figures`: the values that the ground asks for, each an amount or
+    a day as text. The two days are ISO 8601.
     """
 
     channel: _Code
@@ -72,7 +74,9 @@ class ToldApplication(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TakenApplication(msgspec.Struct, omit_defaults=True):
-    """Our receipt number, for the status page together with `code`, which is told once: with the first answer."""
+    """This office's receipt number, for the status page together with `code`. The code is given only with the first
+    answer.
+    """
 
     receipt: str
     new: bool

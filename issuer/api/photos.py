@@ -1,4 +1,6 @@
-"""The issuer's call for a holder's photo beside an ID check: to a server that may see names, logged, kept by nobody."""
+"""The issuer's call for a holder's photo, to compare with an ID: for servers that may see names. It is logged, and the
+photo is not kept.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def photo_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) -
 
 
 def photo_for_check(issuer: Issuer, card_id: str, at: datetime, *, by: str) -> bytes | None:
-    """Return the photo (JPEG) of a live card's holder and log that it was shown, or None if there is none to show."""
+    """Return the photo (JPEG) of a live card's holder, or None if there is none to show. The office log records the
+    showing.
+    """
     try:
         card = find_card(issuer, card_id)
     except RefusedError:

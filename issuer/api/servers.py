@@ -1,6 +1,7 @@
-"""The issuer's calls for other servers: all signed documents at once, a card by its number, until when it holds.
+"""The issuer's calls for other servers: all signed documents at once, a card by its number, and the end of an
+entitlement.
 
-Never for devices: each call asks for the right `documents`, everywhere.
+Never for devices: each call requires the right `documents` everywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FIRST: Final = (files.MARKS_FILE, files.PROGRAMME_FILE, files.JWKS_FILE)
 
 
 class Published(msgspec.Struct, frozen=True):
-    """The published folder: each file's text by its name in it."""
+    """The published folder: the text of each file by its name."""
 
     documents: Annotated[dict[str, str], msgspec.Meta(description="File name to content.")]
 
@@ -39,13 +40,13 @@ class NumberedCard(msgspec.Struct, frozen=True):
 
 
 class Entitled(msgspec.Struct, frozen=True):
-    """Until when the holder of a card is entitled to its tier (RFC 3339); null where no ground holds."""
+    """Until when the holder of a card is entitled to its tier (RFC 3339), or null if no ground holds."""
 
     entitled_until: str | None
 
 
 def asking_server(authenticate: Callable[[Request], Caller], right: Right) -> Caller:
-    """Return the server that sent this request; Problem `not-permitted` unless it has the right everywhere."""
+    """Return the server that sent this request. Problem `not-permitted` unless it has the right everywhere."""
     caller = authenticate(request)
     if caller.kind != "integrator":
         raise Problem("not-permitted")
@@ -69,7 +70,7 @@ def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) 
         asking_server(authenticate, Right.DOCUMENTS)
         response = answer(Published(documents(issuer)))
         response.add_etag()
-        # Asked for every minute or so: what has not changed is not sent again.
+        # Servers ask every minute or so: unchanged documents are not sent again.
         response.make_conditional(request)
         return response
 
@@ -105,7 +106,7 @@ def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) 
 
 
 def token_of_number(issuer: Issuer, number: str) -> str | None:
-    """Return the token of the card of a number, as somebody typed it, or None if there is none."""
+    """Return the token of the card with a typed number, or None if there is none."""
     try:
         return find_card(issuer, number).token
     except RefusedError:
@@ -113,12 +114,12 @@ def token_of_number(issuer: Issuer, number: str) -> str | None:
 
 
 def documents(issuer: Issuer) -> dict[str, str]:
-    """Return the published files by name; Problem `not-found` before the first publication.
+    """Return the published files by name. Problem `not-found` before the first publication.
 
-    The bundle is read last: lists may ask for a bundle at least as new as they are.
+    The bundle is read last: lists may need a bundle at least as new as they are.
     """
     lists = sorted(path.name for path in (issuer.published / files.LISTS_FOLDER).glob("*.jwt"))
-    places = (files.LISTS_FOLDER, files.BINDINGS_FOLDER)  # a list before its bindings, which may be newer, never older
+    places = (files.LISTS_FOLDER, files.BINDINGS_FOLDER)  # A list before its bindings, which may be newer, never older
     names = [*(f"{place}/{name}" for place in places for name in lists), *_FIRST, files.BUNDLE_FILE]
     found = {name: content for name in names if (content := files.read_file(issuer.published, name)) is not None}
     if files.BUNDLE_FILE not in found:

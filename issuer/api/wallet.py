@@ -1,5 +1,5 @@
-"""The issuer's calls for a phone: enrol, refresh, block, unblock (docs/design.md §9). Says as little as it can to
-strangers.
+"""The issuer's calls for a phone: enrol, refresh, block, unblock (docs/design.md §9). They tell strangers as little as
+possible.
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ _NO_CARD: Final = (
 for _reason, _zh, _en in _NO_CARD:
     register_problem(ProblemKind(f"enrolment-{_reason}", 403, _zh, _en, "Call the number under `call`."))
 PHONE_COOKIE: Final = "yunju_phone"
-"""By this mark of its browser a phone whose key was lost is known again: it grants nothing. The page reads it too, to
-say what happened; cookies that a server sets outlive what a page keeps.
+"""This mark of its browser identifies a phone again after its key was lost. It grants nothing. The page also reads it,
+to say what happened. Cookies that a server sets live longer than data that a page keeps.
 """
 _MARK: Final = re.compile(r"[A-Za-z0-9_-]{22}")
-_MARK_SECONDS: Final = 400 * 24 * 3600  # as long as browsers keep a cookie
+_MARK_SECONDS: Final = 400 * 24 * 3600  # As long as browsers keep a cookie
 RECOVERY_REFUSED: Final = register_problem(
     ProblemKind(
         "recovery-refused",
@@ -141,7 +141,7 @@ EnrolmentCodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class EnrolmentBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a phone sends once; `jwk` is its new public key, which also signs the call."""
+    """The values that a phone sends once. `jwk` is its new public key, which also signs the call."""
 
     code: EnrolmentCodeText
     id_last4: Annotated[str, msgspec.Meta(min_length=4, max_length=8)]
@@ -149,7 +149,7 @@ class EnrolmentBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RefreshBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The card token that the phone holds; the call's proof names it in `ath`."""
+    """The card token on the phone. The call's proof names it in `ath`."""
 
     card: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
@@ -162,7 +162,7 @@ class RecoveryBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OtherCard(msgspec.Struct):
-    """Another card that the same holder has now, such as a printed one."""
+    """Another present card of the same holder, such as a printed card."""
 
     form: str
     tier: str
@@ -171,9 +171,10 @@ class OtherCard(msgspec.Struct):
 
 
 class PhoneCard(msgspec.Struct):
-    """A card for a phone. Times are RFC 3339; `anew` is false if the token is the old one.
+    """A card for a phone. Times are RFC 3339. `anew` is false if the token is the old one.
 
-    `root` is the thumbprint of the root key, by which the phone verifies what the log proves; null while none is here.
+    `root` is the thumbprint of the root key, with which the phone verifies what the log proves. It is null while there
+    is no root key here.
     """
 
     card: str
@@ -189,7 +190,9 @@ class PhoneCard(msgspec.Struct):
 
 
 class EnrolledPhone(PhoneCard):
-    """The same and the recovery code, shown this once; `moved`: the card on an earlier phone has ended by this."""
+    """A phone's card and the recovery code, which is shown only this once. `moved`: the card on an earlier phone has
+    ended.
+    """
 
     recovery_code: str
     base_url: str
@@ -199,7 +202,7 @@ class EnrolledPhone(PhoneCard):
 class CardStanding(msgspec.Struct):
     """Whether a card is `valid`, `suspended` or ended (`revoked`) now.
 
-    `online_by` and `offline_by`: the latest that a counter with a network, and one without, goes by it.
+    `online_by` and `offline_by`: the latest time at which a counter with a network, and one without, acts on it.
     """
 
     state: str
@@ -208,12 +211,12 @@ class CardStanding(msgspec.Struct):
 
 
 class PhoneCalls:
-    """What the views share: the office, the limits and the proof of a call."""
+    """The shared part of the views: the office, the limits, and the proof of a call."""
 
     def __init__(
         self, issuer: Issuer, limiter: Limiter, trusted_proxies: Iterable[Network], security: SecurityLog | None = None
     ) -> None:
-        # A publication that fails after a change must not turn the answer into an error: the views publish themselves.
+        # If a publication after a change fails, the answer must not become an error. So the views publish themselves.
         self.issuer = issuer.quiet()
         self._loud = issuer
         self._proxies, self._security = tuple(trusted_proxies), security
@@ -221,15 +224,17 @@ class PhoneCalls:
 
     @property
     def place(self) -> str:
-        """Where this call comes from, as limits count it."""
+        """Return where this call comes from, as limits count it."""
         return client_key(request, self._proxies)
 
     def judging(self) -> AbstractContextManager[None]:
-        """Count what fails at the place it comes from, after it failed (problem too-many-requests beyond the limit)."""
+        """Count failures at their place, after they happened (problem too-many-requests beyond the limit)."""
         return self.limit.judging(self.place)
 
     def wrong_code(self, asked: Recovery, at: datetime) -> Problem:
-        """Count and tell a wrong code; return the problem to answer it with: a wait, longer and longer after many."""
+        """Count and report a wrong code. Return the problem for the answer: after many wrong codes, a longer and longer
+        wait.
+        """
         card, wait = ("card", normal_code(asked.number)), 0
         try:
             self.limit.failed(self.place)
@@ -243,7 +248,7 @@ class PhoneCalls:
 
     @contextmanager
     def telling_enrolments(self, at: datetime) -> Iterator[None]:
-        """Tell of a code that was refused, or of its place that has to wait."""
+        """Report a refused code, or a place that has to wait."""
         try:
             yield
         except Problem as problem:
@@ -254,35 +259,35 @@ class PhoneCalls:
             raise
 
     def tell(self, kind: SecurityKind, at: datetime, who: tuple[str, str] | None = None) -> None:
-        """Write what failed at this place into the security log."""
+        """Write a failure at this place into the security log."""
         if self._security is not None:
             self._security.tell(kind, at=at, who=who, place=self.place)
 
     def too_many_tries(self, wait: int) -> Problem:
-        """Return the problem for wrong codes beyond what a place may try, with whom to call."""
+        """Return the problem for too many wrong codes from a place, with the number to call."""
         return Problem(TOO_MANY_TRIES.code, retry_after=wait, extra=self.whom())
 
     def whom(self) -> Mapping[str, object]:
-        """Return whom to call, as problems name it."""
+        """Return the number to call, in the form of problems."""
         phone = self.issuer.programme.general_contact
         return {"call": {"department": {"zh": phone.label.zh, "en": phone.label.en}, "phone": phone.number}}
 
     @property
     def phone_mark(self) -> str:
-        """The mark that the phone's browser keeps, or a new one, the same for this whole call."""
+        """Return the mark in the phone's browser, or a new mark, which stays the same for this whole call."""
         if "phone_mark" not in flask.g:
             kept = request.cookies.get(PHONE_COOKIE, "")
             flask.g.phone_mark = kept if _MARK.fullmatch(kept) else new_id()
         return str(flask.g.phone_mark)
 
     def marked(self, response: flask.Response) -> flask.Response:
-        """Have the browser keep the phone's mark."""
+        """Set the phone's mark in its browser."""
         secure = self.issuer.base_url.startswith("https:")
         response.set_cookie(PHONE_COOKIE, self.phone_mark, max_age=_MARK_SECONDS, secure=secure, samesite="Strict")
         return response
 
     def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
-        """Return the call's proof, verified with a key; problems bad-wallet-proof (the detail says why), clock-off."""
+        """Return the call's proof, verified with a key. Problems bad-wallet-proof (the detail says why), clock-off."""
         call = SignedCall(request.method, self.issuer.base_url + quote(request.path), request.get_data(), card)
         shown = request.headers.get(PROOF_HEADER, "")
         try:
@@ -293,12 +298,14 @@ class PhoneCalls:
             raise Problem("clock-off", f"iat lies {error}.", extra={"server_time": rfc3339(at)}) from None
 
     def use_up(self, key: ec.EllipticCurvePublicKey, proof: WalletProof, at: datetime) -> None:
-        """Take a proof, once for all processes; problem bad-wallet-proof the second time."""
+        """Use up a proof, once for all processes. Problem bad-wallet-proof the second time."""
         if not first_use_of_proof(self.issuer, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
             raise Problem(BAD_WALLET_PROOF, PROOF_USED)
 
     def publish(self, at: datetime) -> None:
-        """Publish what has changed. The change stands: a failure is logged, and the next publication repairs."""
+        """Publish the changes. If this fails, the change stands, the failure is logged, and the next publication
+        repairs it.
+        """
         if not self._loud.publishes:
             return
         try:
@@ -307,14 +314,14 @@ class PhoneCalls:
             _log.error("publication failed", extra={"safe_fields": {"error": type(error).__name__}})
 
     def ensure_pool(self, at: datetime) -> None:
-        """See to it that a card can have an index; problem unavailable if none can be published."""
+        """Ensure that a status index is ready for a card. Problem unavailable if none can be published."""
         try:
             ensure_pool(self._loud, at)
         except (OSError, RefusedError, StoreError):
             raise Problem("unavailable") from None
 
     def phone_card(self, card: IssuedCard, *, anew: bool) -> Mapping[str, object]:
-        """Return the members that say what a phone holds."""
+        """Return the fields of the card on a phone."""
         programme = self.issuer.programme
         return {
             "card": card.token,
@@ -344,7 +351,7 @@ def blueprint(
 ) -> flask.Blueprint:
     """Return the wallet's calls that the issuer serves.
 
-    `limiter`: what all workers count together; `security`: where wrong codes are told.
+    `limiter`: the limits that all workers count together. `security`: the log of wrong codes.
     """
     calls = PhoneCalls(issuer, limiter or Limiter(clock), trusted_proxies, security)
     made = flask.Blueprint("issuer_wallet", __name__, url_prefix="/v1/wallet")
@@ -355,7 +362,7 @@ def blueprint(
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """One of the wallet's calls, as it is described and what answers it."""
+    """One call of the wallet: its description, and the function that answers it."""
 
     path: str
     summary: str

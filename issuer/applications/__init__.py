@@ -1,1 +1,1 @@
-"""Applications: from what somebody sends to a card or a refusal. The rules are pure; the register keeps the rest."""
+"""Applications, from the first form to a card or a refusal. The rules are pure; the register keeps everything else."""

@@ -1,7 +1,7 @@
-"""Papers that staff attach to an application which came from a platform or a list: checked and kept as any upload.
+"""Papers that staff attach to an application from a platform or a list. They are checked and kept like any upload.
 
-Whoever attaches takes part in the application and does not decide it. An applicant of our own pages sends the papers
-there; nobody puts papers into such an application.
+A person who attaches papers takes part in the application and may not decide it. Applicants on this office's own pages
+send the papers themselves; nobody attaches papers to such an application.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OPEN_TO_PAPERS: Final = frozenset({State.SUBMITTED, State.IN_REVIEW, State.SUPP
 
 
 def objection_to(found: Application, person: OfficePerson) -> Objection | None:
-    """Return why a person may not attach papers now, or None if it may: what a page shows before the click."""
+    """Return why a person may not attach papers now, or None if the person may. A page shows this before the click."""
     if not person.named:
         return Objection.NOT_A_PERSON
     if found.channel == OWN_CHANNEL or found.state not in _OPEN_TO_PAPERS:
@@ -40,9 +40,10 @@ def objection_to(found: Application, person: OfficePerson) -> Objection | None:
 def attach(
     issuer: Issuer, application_id: str, paper: Paper, data: bytes, person: OfficePerson, *, at: datetime
 ) -> PlainFile | None:
-    """Keep what is known of a paper and, if one was given, its file; BadFile or BadPhoto says why one is not taken.
+    """Keep the details of a paper and, if given, its file. Raises BadFile or BadPhoto, which say why a file is not
+    accepted.
 
-    The paper has to be looked at afterwards, whatever was ticked before.
+    The paper must be checked again afterwards, whatever was ticked before.
     """
     may = _permitted(person)
     asked = requirement_of(issuer.programme, records.find(issuer, application_id).claim, paper.key)
@@ -66,7 +67,7 @@ def detach(issuer: Issuer, application_id: str, file_id: str, person: OfficePers
 
 
 def supply(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> None:
-    """Hand in a supplement that came by the platform; RefusedError while something of it is missing."""
+    """Hand in a supplement that came through the platform. Raises RefusedError while something is missing."""
     with issuer.register.read() as connection:
         found = _permitted(person)(issuer, connection, application_id)
     if found.state is not State.SUPPLEMENT:
@@ -88,7 +89,7 @@ def _permitted(person: OfficePerson) -> service.Changeable:
 def _settle(
     issuer: Issuer, application_id: str, action: OfficeAction, *, key: str, person: OfficePerson, at: datetime
 ) -> None:
-    """Keep what is missing where the worklist finds it, and write the line of the office log."""
+    """Store the list of missing papers for the worklist, and write the line of the office log."""
     with issuer.register.change() as connection:
         office.keep_lacking(issuer, connection, application_id, at)
         office_log.append(connection, action, by=person.id, at=at, application=application_id, paper=key)

@@ -1,7 +1,7 @@
-"""The folder of attachments: each file sealed under the server's secret and bound to its name, a random id.
+"""The folder of attachments. Each file is sealed under the server's secret and bound to its name, a random id.
 
-Trust: a reader of the folder sees the number, size and time of the files, and nothing else. A name
-never comes from a client. A writer of the folder can remove papers, and can put no paper in another paper's place.
+Trust: a reader of the folder sees the number, size and time of the files, and nothing else. A name never comes from a
+client. A writer of the folder can remove papers, but cannot put one paper in the place of another.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
 
 class Attachments:
-    """Sealed files by random names in one folder; the register's seal binds each to its name."""
+    """Sealed files with random names in one folder. The register's seal binds each file to its name."""
 
     def __init__(self, folder: Path, register: Register) -> None:
         self._folder = folder
         self._register = register
 
     def keep(self, data: bytes) -> str:
-        """Write a file, sealed, and return its name; durable when this returns."""
+        """Write a sealed file and return its name. The file is durable when this returns."""
         name = new_id()
         path = self._path(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class Attachments:
     def open(self, name: str) -> bytes:
         """Return a file's bytes.
 
-        Raises RefusedError if the file is gone, Unsealable if the file was altered or moved.
+        Raises RefusedError if the file is missing, Unsealable if it was altered or moved.
         """
         try:
             sealed = self._path(name).read_bytes()
@@ -47,7 +47,7 @@ class Attachments:
         return self._register.unseal(sealed, f"attachment:{name}")
 
     def remove(self, name: str) -> None:
-        """Remove a file; nothing happens where there is none."""
+        """Remove a file. Nothing happens if there is none."""
         with suppress(FileNotFoundError):
             self._path(name).unlink()
 

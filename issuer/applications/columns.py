@@ -1,4 +1,4 @@
-"""What the columns of a list mean: headings as offices write them, cells as values. Pure: no file, no store."""
+"""The meaning of a list's columns: headings as offices write them, cells as values. Pure: no file, no store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from issuer.applications.sheets import CellValue, SheetRow, Unreadable, day_of_s
 from issuer.register.identity import IdType
 
 HEADING_ROWS: Final = 10
-"""Within so many rows the headings stand; titles may stand above them."""
+"""The headings must stand within this many rows. Titles may stand above them."""
 _LEAST_KNOWN: Final = 2
 _STARTS: Final = frozenset("=+-@＝＋－＠\t\r")
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -43,7 +43,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "channel": ("渠道", "来源", "channel"),
     "receipt": ("回执号", "受理号", "业务流水号", "receipt"),
 }
-"""Each field of a row, and how offices head its column."""
+"""The fields of a row, and the headings that offices use for each."""
 DAYS: Final = frozenset({"basis_ends", "permit_ends"})
 _ID_TYPES: Final[Mapping[str, IdType]] = {
     "居民身份证": IdType.RESIDENT_ID,
@@ -64,7 +64,9 @@ _DAY_DIGITS: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)
 
 
 class BadCell(ValueError):
-    """A cell that cannot be taken; `code` names the reason and the message the remedy, without quoting the cell."""
+    """A cell that cannot be used. `code` names the reason, and the message gives the remedy without quoting the
+    cell.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(REMEDIES[code])
@@ -91,7 +93,7 @@ REMEDIES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each field stands, by column from 0; `measures` likewise by figure; `headings` as the file has them."""
+    """The column of each field, from 0. `measures` are the columns of figures. `headings` are those of the file."""
 
     row: int
     fields: Mapping[str, int]
@@ -100,7 +102,7 @@ class Columns:
     ignored: tuple[str, ...]
 
     def heading(self, field: str) -> str:
-        """Return a field's heading as the file has it; the office's usual word where the file has none."""
+        """Return a field's heading in the file, or the office's usual word if the file has none."""
         place = self.fields.get(field, self.measures.get(field))
         if place is None:
             return NAMES[field][0] if field in NAMES else field
@@ -108,7 +110,9 @@ class Columns:
 
 
 class NoColumns(ValueError):
-    """The headings cannot be used: `code` is `no-headings`, `missing-column` or `column-twice`, `names` the columns."""
+    """The headings cannot be used. `code` is `no-headings`, `missing-column` or `column-twice`, and `names` are the
+    columns.
+    """
 
     def __init__(self, code: str, names: Iterable[str] = ()) -> None:
         self.code, self.names = code, tuple(names)
@@ -116,7 +120,7 @@ class NoColumns(ValueError):
 
 
 def columns_of(programme: Programme, row: SheetRow) -> Columns | None:
-    """Return the columns of a row of headings; None for a row without headings.
+    """Return the columns of a row of headings, or None for a row without headings.
 
     Raises NoColumns if one heading stands twice.
     """
@@ -152,7 +156,7 @@ def _plain(heading: str) -> str:
 
 
 def cell_text(cell: CellValue | Unreadable) -> str:
-    """Return a cell as text: a whole number without a fraction. Raises BadCell for a cell that holds no text."""
+    """Return a cell as text; a whole number has no fraction. Raises BadCell for a cell that holds no text."""
     if isinstance(cell, Unreadable):
         raise BadCell(cell.code)
     if cell is None:
@@ -170,7 +174,7 @@ def cell_text(cell: CellValue | Unreadable) -> str:
 def number_of(cell: CellValue | Unreadable) -> str:
     """Return an identity number.
 
-    BadCell for a cell that a spreadsheet keeps as a number: numbers keep 15 digits only.
+    Raises BadCell for a cell that a spreadsheet keeps as a number, because numbers keep only 15 digits.
     """
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         raise BadCell("id-as-number")
@@ -181,14 +185,14 @@ def number_of(cell: CellValue | Unreadable) -> str:
 
 
 def phone_of(cell: CellValue | Unreadable) -> str:
-    """Return a telephone number: a plus before the country is no formula."""
+    """Return a telephone number. A plus before the country code is not a formula."""
     if isinstance(cell, str) and cell.startswith(("+", "＋")) and typed.phone(cell) is not None:
         return cell
     return cell_text(cell)
 
 
 def cell_day(cell: CellValue | Unreadable) -> date | None:
-    """Return a day as an office or Excel writes it, None for an empty cell. Raises BadCell for anything else."""
+    """Return a day as an office or Excel writes it, or None for an empty cell. Raises BadCell for anything else."""
     if cell is None or isinstance(cell, date):
         return cell
     if isinstance(cell, (int, float)):
@@ -213,7 +217,9 @@ def _day(text: str) -> date | None:
 
 
 def id_type_of(text: str, number: str) -> IdType:
-    """Return the document that a row names; nothing named is a resident ID where the number has its form."""
+    """Return the kind of document in a row. If none is named, a number with the form of a resident ID is a resident
+    ID.
+    """
     if not text:
         if _RESIDENT.fullmatch(number.strip().upper()):
             return IdType.RESIDENT_ID
@@ -228,7 +234,7 @@ def id_type_of(text: str, number: str) -> IdType:
 
 
 def employer_kind_of(programme: Programme, text: str) -> str:
-    """Return the code of a kind of employer, named by code or in words; empty for nothing."""
+    """Return the code of a kind of employer, given by code or in words, or an empty text if nothing is given."""
     named = {word: code for code, said in programme.employers.items() for word in (code, said.zh, said.en)}
     if text and text not in named:
         raise BadCell("employer-kind")
@@ -236,7 +242,7 @@ def employer_kind_of(programme: Programme, text: str) -> str:
 
 
 def ground_of_text(programme: Programme, text: str) -> tuple[str, str]:
-    """Return ground and limb of `gold-6`, `gold-6.a`, or `金卡第6项`; the limb is empty where none is named."""
+    """Return the ground and limb in `gold-6`, `gold-6.a`, or `金卡第6项`. The limb is empty if none is named."""
     code, _, limb = text.strip().casefold().partition(".")
     if code in programme.grounds:
         return code, limb

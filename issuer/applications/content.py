@@ -1,4 +1,4 @@
-"""The personal part of an application, sealed as one value: no table holds any of it in the clear."""
+"""The personal part of an application, sealed as one value. No table holds any of it in clear text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDRESS_PARTS: Final = 2
 
 
 class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sealed part of an application. `facts`: a measure to an amount, or to a day in ISO 8601."""
+    """The sealed part of an application. `facts`: for each measure an amount, or a day in ISO 8601."""
 
     name: str
     id_type: str
@@ -47,7 +47,7 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def identity(self) -> Identity:
-        """The identity, which was checked when the content was made."""
+        """The identity, which was checked before the content was made."""
         return Identity(IdType(self.id_type), self.id_number, self.id_country)
 
     def known_facts(self) -> dict[str, Fact]:
@@ -59,7 +59,7 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """What somebody typed of a person, not checked yet."""
+    """The typed data of a person, not checked yet."""
 
     name: str = field(repr=False)
     id_type: str
@@ -70,7 +70,7 @@ class Applicant:
 
 
 class BadField(ValueError):
-    """One field cannot be taken; `field` names it and the message gives the remedy, without quoting what was typed."""
+    """One field cannot be used. `field` names it, and the message gives the remedy without quoting the typed text."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -78,7 +78,7 @@ class BadField(ValueError):
 
 
 def checked_person(person: Applicant, today: date) -> Content:
-    """Return what was typed of a person in normal form; BadField names the first field that cannot be taken."""
+    """Return the typed data of a person in normal form. Raises BadField with the first field that cannot be used."""
     try:
         name, _ = checked_name(person.name)
     except RefusedError as error:
@@ -99,7 +99,9 @@ def checked_person(person: Applicant, today: date) -> Content:
 
 
 def checked_email(text: str) -> str:
-    """Return an e-mail address as it is kept, empty for an empty text. Raises BadField for a malformed address."""
+    """Return an e-mail address as it is kept, or an empty text for an empty text. Raises BadField for a malformed
+    address.
+    """
     plain = text.strip()
     if not plain:
         return ""
@@ -117,7 +119,7 @@ def checked_email(text: str) -> str:
 
 
 def ground_claim(content: Content, ground: str, limb: str, papers: tuple[Paper, ...]) -> Claim:
-    """Return what the rules try: the content without its person."""
+    """Return the values for the rules: the content without its person."""
     return Claim(
         ground=ground,
         limb=limb,
@@ -135,7 +137,7 @@ def ground_claim(content: Content, ground: str, limb: str, papers: tuple[Paper, 
 
 
 def checked_facts(told: Mapping[str, str], units: Mapping[str, str]) -> dict[str, int | str]:
-    """Return typed figures as they are kept; `units`: each measure's unit. BadField names the measure."""
+    """Return typed figures as they are kept. `units`: the unit of each measure. Raises BadField with the measure."""
     facts: dict[str, int | str] = {}
     for measure, text in told.items():
         plain = typed.plain(text).replace(",", "")

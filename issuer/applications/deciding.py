@@ -1,4 +1,6 @@
-"""Deciding: by a second person whose right covers the tier. Approval issues the card in the same transaction."""
+"""Decisions, made by a second person whose right covers the tier. An approval issues the card in the same
+transaction.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +36,16 @@ RENEWAL: Final = "renewal"
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """What an approval made: the holder, and the cards that were issued or replaced by it."""
+    """The result of an approval: the holder, and the cards that it issued or replaced."""
 
     holder_id: str
     cards: tuple[IssuedCard, ...]
 
 
 def objection_to(issuer: Issuer, found: Application, person: OfficePerson) -> Objection | None:
-    """Return why a person may not decide an application now, or None if it may: what a page shows before the click."""
+    """Return why a person may not decide an application now, or None if the person may. A page shows this before the
+    click.
+    """
     if found.state is not State.IN_DECISION:
         return Objection.WRONG_STATE
     with issuer.register.read() as connection:
@@ -49,10 +53,10 @@ def objection_to(issuer: Issuer, found: Application, person: OfficePerson) -> Ob
 
 
 def approve(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> Approved:
-    """Approve: register the holder, the ground and the photo and issue the card, all or nothing.
+    """Approve: register the holder, the ground and the photo, and issue the card, all or nothing.
 
-    Raises Objected if this person may not decide, or something is missing; RefusedError says why no card can be issued,
-    and then nothing was decided.
+    Raises Objected if this person may not decide, or if something is missing. Raises RefusedError if no card can be
+    issued; then nothing was decided.
     """
     at = from_epoch(to_epoch(at))
     ensure_pool(issuer, at)
@@ -79,7 +83,7 @@ def approve(issuer: Issuer, application_id: str, person: OfficePerson, *, at: da
 def refuse(
     issuer: Issuer, application_id: str, person: OfficePerson, *, reason: str, text: str = "", at: datetime
 ) -> None:
-    """Refuse for a reason of the programme's closed set, with an explanation; a refused renewal releases bookings."""
+    """Refuse for a reason of the programme's closed set, with an explanation. A refused renewal releases bookings."""
     if reason not in issuer.programme.applying.refusals:
         raise RefusedError("the programme has no such reason", "choose one of the list")
     plain = text.strip()
@@ -100,7 +104,7 @@ def refuse(
 
 
 def send_back(issuer: Issuer, application_id: str, person: OfficePerson, *, text: str, at: datetime) -> None:
-    """Send an application back to its first review, saying why."""
+    """Send an application back to its first review, with the reason."""
     plain = text.strip()
     if not plain or len(plain) > NOTE_MOST:
         raise RefusedError(f"say in 1 to {NOTE_MOST} characters why", "write what the first review should look at")
@@ -129,7 +133,7 @@ def _objection(issuer: Issuer, connection: Connection, found: Application, perso
 
 
 def _holder(issuer: Issuer, connection: Connection, found: Application, *, by: str, at: datetime) -> str:
-    """Return the holder with the application's identity and the new photo; a new person is registered."""
+    """Return the holder with the application's identity and the new photo. A new person is registered."""
     hashed = issuer.register.hash("identity", found.content.identity.unique_text)
     known = connection.execute(sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == hashed)).scalar_one_or_none()
     if known is None:
@@ -158,7 +162,7 @@ def _ground(found: Application) -> NewGround:
 
 
 def _release_bookings(issuer: Issuer, connection: Connection, found: Application, *, by: str, at: datetime) -> None:
-    """Tell verifiers of a refused renewal, where the person's cards end within the time in which a renewal is open."""
+    """Tell verifiers of a refused renewal if the person's cards end within the time in which a renewal is open."""
     hashed = issuer.register.hash("identity", found.content.identity.unique_text)
     holder = connection.execute(sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == hashed)).scalar_one_or_none()
     if holder is None:

@@ -1,4 +1,4 @@
-"""Files that somebody looked at on a page and may import: sealed among the attachments, for a day, for that person."""
+"""Files that a person checked on a page and may import: sealed among the attachments, for a day, for this person."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 
 KEPT: Final = timedelta(days=1)
-"""How long a file that was looked at waits to be imported."""
+"""How long a checked file waits for its import."""
 
 
 def keep_draft(issuer: Issuer, data: bytes, options: ImportOptions, *, by: str, at: datetime) -> str:
-    """Keep a file that was looked at, with what was said of it; return its id. Files of yesterday go."""
+    """Keep a checked file with its options. Return its id. Yesterday's files are removed."""
     store = Attachments(issuer.attachments, issuer.register)
     sweep(issuer, at)
     name = store.keep(data)
@@ -32,9 +32,9 @@ def keep_draft(issuer: Issuer, data: bytes, options: ImportOptions, *, by: str, 
 
 
 def finish(issuer: Issuer, draft: str, *, by: str, at: datetime, rows_most: int, skip_faulty: bool) -> FileSummary:
-    """Import a file that this person looked at.
+    """Import a file that this person checked.
 
-    RefusedError for any other file, and for a file that was imported already.
+    Raises RefusedError for any other file, and for a file that was already imported.
     """
     with issuer.register.read() as connection:
         row = connection.execute(sa.select(IMPORTS).where(IMPORTS.c.id == draft, IMPORTS.c.by == by)).one_or_none()
@@ -50,7 +50,7 @@ def finish(issuer: Issuer, draft: str, *, by: str, at: datetime, rows_most: int,
 
 
 def sweep(issuer: Issuer, at: datetime) -> int:
-    """Remove files that were looked at and never imported; return how many files were removed."""
+    """Remove files that were checked but never imported. Return their number."""
     old = sa.and_(IMPORTS.c.done_at.is_(None), IMPORTS.c.at < at - KEPT)
     with issuer.register.read() as connection:
         names = list(connection.execute(sa.select(IMPORTS.c.id).where(old)).scalars())

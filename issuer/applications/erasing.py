@@ -1,8 +1,8 @@
-"""A holder's erasure, and a holder's death. Cards end first and for good; verifiers learn of both by marks.
+"""The erasure and the death of a holder. First the cards end for good. Verifiers learn of both through marks.
 
-Erased are name, identity number, telephone, photo, papers, what applications said, notes, codes and tokens. What stays
-leads to nobody: ids, tiers, dates, the office log. A keyed hash of the identity stays until the year's quotas are over,
-so that nobody starts the year's quotas anew by an erasure (docs/decisions).
+The erasure removes name, identity number, telephone, photo, papers, contents of applications, notes, codes and tokens.
+What stays leads to nobody: ids, tiers, dates, the office log. A keyed hash of the identity stays until the year's
+quotas are over, so that an erasure does not give anybody new quotas in the same year (docs/decisions).
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ ERASED, DIED = "erased", "died"
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What an erasure did: how many cards ended, applications and files were emptied, and from when one may apply."""
+    """The result of an erasure: how many cards ended, how many applications and files were emptied, and from when the
+    person may apply again.
+    """
 
     cards: int
     applications: int
@@ -51,7 +53,7 @@ class Erased:
 
 
 def note_death(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> int:
-    """End every ground and card of a holder who died and release what is booked; return how many cards ended.
+    """End every ground and card of a holder who died, and release the bookings. Return how many cards ended.
 
     The data stay until somebody erases them.
     """
@@ -64,9 +66,10 @@ def note_death(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> int:
 
 
 def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
-    """Erase a holder: cards end, the mark orders verifiers to erase, and everything personal goes. Never undone.
+    """Erase a holder: the cards end, the mark orders verifiers to erase, and all personal data go. This cannot be
+    undone.
 
-    RefusedError for an unknown holder, and for a holder who was erased before.
+    Raises RefusedError for an unknown holder, and for a holder who was erased before.
     """
     with issuer.register.change() as connection:
         found = read_holder(issuer, connection, holder_id)
@@ -85,7 +88,7 @@ def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
     store = Attachments(issuer.attachments, issuer.register)
     for name in (
         files
-    ):  # after the transaction: nothing leads to a file without its row, but a row without its file would be a fault
+    ):  # After the transaction: a file without its row is harmless, but a row without its file would be a fault
         store.remove(name)
     uploads.remove_pieces(issuer, staged)
     after_change(issuer, at)
@@ -103,7 +106,7 @@ def _end(issuer: Issuer, connection: Connection, holder_id: str, *, because: str
 
 
 def _keep_hash(issuer: Issuer, connection: Connection, holder_id: str, at: datetime) -> date:
-    """Keep the identity's hash until the year is over; forget the hashes of years that are over."""
+    """Keep the identity's hash until the year is over. Delete the hashes of past years."""
     zone, t = issuer.programme.zone, ERASED_IDENTITIES
     again = date(at.astimezone(zone).year + 1, 1, 1)
     until = datetime.combine(again, time(), zone).astimezone(UTC)
@@ -114,14 +117,16 @@ def _keep_hash(issuer: Issuer, connection: Connection, holder_id: str, at: datet
 
 
 def _applications(connection: Connection, holder_id: str, hashed: str) -> list[str]:
-    """Return every application of the person: those that made the holder, and those that were never approved."""
+    """Return every application of the person: those from which the holder was registered, and those that were never
+    approved.
+    """
     t = APPLICATIONS
     asked = sa.select(t.c.id).where(sa.or_(t.c.holder_id == holder_id, t.c.id_hash == hashed))
     return list(connection.execute(asked).scalars())
 
 
 def _empty_applications(issuer: Issuer, connection: Connection, ids: list[str], *, by: str, at: datetime) -> list[str]:
-    """Empty applications and return the names of their files; what was still open is withdrawn."""
+    """Empty applications. Return the names of their files. An open application is withdrawn."""
     t, e, f, p, n = APPLICATIONS, APPLICATION_EVENTS, APPLICATION_FILES, APPLICATION_PAPERS, NOTICES
     nobody = Content("", IdType.RESIDENT_ID.value, "")
     undecided = [one.value for one in State if not one.final]
@@ -142,7 +147,7 @@ def _empty_applications(issuer: Issuer, connection: Connection, ids: list[str], 
 
 
 def _empty_holder(issuer: Issuer, connection: Connection, holder_id: str, at: datetime) -> None:
-    """Empty the holder's own rows; the hash that takes the identity's place leads to no identity."""
+    """Empty the holder's own rows. The hash that replaces the identity leads to no identity."""
     gone = {"name": b"", "masked_name": "", "id_number": b"", "id_country": "", "phone": None, "erased_at": at}
     hashes = {"id_hash": issuer.register.hash("erased", holder_id), "name_hash": None, "masked_id_hash": None}
     connection.execute(HOLDERS.update().where(HOLDERS.c.id == holder_id).values(gone | hashes))

@@ -1,6 +1,6 @@
-"""Tells what kind of file somebody sent, and makes the plain copy to keep. Reads the given bytes alone.
+"""Recognises an uploaded file's kind, and makes the plain copy to keep. Reads only the given bytes.
 
-A picture is decoded and written anew: what else the file held stays behind. A PDF with parts that act by themselves is
+A picture is decoded and written again, so that everything else in the file stays behind. A PDF with active parts is
 refused. The pages of any other PDF are written into a new file: bytes before, after and between the pages are dropped.
 """
 
@@ -35,12 +35,12 @@ _ACTS: Final = frozenset(
 )
 """Names in a PDF that act by themselves or carry other files (ISO 32000-1, 7.11, 12.6, 13)."""
 
-# pypdf warns of every oddity in a file, with words of the file in it; the reader's verdict is ours to give.
+# pypdf warns about every oddity in a file, with words from the file. The verdict is this module's to give.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 
 class BadFile(ValueError):
-    """The file is not taken; `code` says why (a key of the words), the message adds the remedy."""
+    """The file is not accepted. `code` (a key of the words) says why, and the message adds the remedy."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class BadFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PlainFile:
-    """A file as it is kept: nothing in it acts or hides."""
+    """A file as it is kept: without active or hidden parts."""
 
     media: str
     pages: int
@@ -57,7 +57,7 @@ class PlainFile:
 
 
 def plain_file(data: bytes, *, most_bytes: int, pages_most: int) -> PlainFile:
-    """Return the plain copy of a PDF, JPEG or PNG file, told by its content. Raises BadFile for anything else."""
+    """Return the plain copy of a PDF, JPEG or PNG file, recognised by its content. Raises BadFile for anything else."""
     if len(data) > most_bytes:
         raise BadFile("too-large", f"a file has {most_bytes} bytes at most")
     if not data:
@@ -95,7 +95,7 @@ def _document(data: bytes, pages_most: int) -> PlainFile:
     except BadFile:
         raise
     except (PyPdfError, RecursionError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError):
-        # A hostile file can fail anywhere inside the reader; such an error is the file's fault.
+        # A hostile file can fail anywhere inside the reader, so such an error counts as the file's fault.
         raise BadFile("unreadable", "the PDF cannot be read: print it to a PDF anew") from None
 
 
@@ -122,7 +122,7 @@ def _refuse_acts(reader: PdfReader) -> None:
 
 
 def _refuse_second_nature(data: bytes) -> None:
-    """Refuse a PDF that is something else too: bytes after its end, or the start of another kind of file inside."""
+    """Refuse a PDF that is also another kind of file: bytes after its end, or the start of another file inside."""
     end = data.rfind(b"%%EOF")
     if end < 0 or len(data) - end - len(b"%%EOF") > _AFTER_END_MOST:
         raise BadFile("polyglot", "the PDF has something after its end: print it to a PDF anew")
@@ -132,9 +132,7 @@ def _refuse_second_nature(data: bytes) -> None:
 
 
 def _names(reader: PdfReader) -> Iterator[str]:
-    """Yield every key and every action's name of a PDF, each object once. Raises BadFile for one with too many
-    objects.
-    """
+    """Yield every key and every action's name of a PDF, each object once. Raises BadFile for too many objects."""
     waiting: list[PdfObject] = [reader.trailer]
     seen: set[tuple[int, int]] = set()
     walked = 0

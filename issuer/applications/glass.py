@@ -1,4 +1,4 @@
-"""Breaking the glass: a card without an application. It is possible, and it is never silent."""
+"""Breaking the glass: issuing a card without an application. This is possible, and it is always recorded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from issuer.register.office_log import OfficeAction
 
 
 def note_broken_glass(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> bool:
-    """Write into the office log that a card is issued without an approved application; tell whether it is so."""
+    """Record in the office log that a card is issued without an approved application. Return whether this is so."""
     t = APPLICATIONS
     approved = sa.select(t.c.id).where(t.c.holder_id == holder_id, t.c.state == State.APPROVED.value).limit(1)
     with issuer.register.change() as connection:

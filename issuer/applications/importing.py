@@ -1,8 +1,9 @@
-"""A file of applications: a platform's export, or a department's list (人才名单). Looked at first, then imported.
+"""A file of applications: a platform's export, or a department's list (人才名单). It is checked first and then
+imported.
 
-All or nothing unless said otherwise, in one transaction; the same file again changes nothing. Rows are read one at a
-time, twice: however long the file, a part of it at most is in memory. A list approves nobody: each row becomes an
-application that two persons decide.
+An import is one transaction: all or nothing, unless the caller says otherwise. The same file again changes nothing.
+Rows are read one at a time, twice, so that only a part of a long file is in memory. A list approves nobody: each row
+becomes an application that two persons decide.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, HOLDERS, CardState
 
 SHOWN_MOST: Final = 500
-"""So many faults and remarks are told one by one; the counts tell of all."""
+"""At most this many faults and remarks are listed one by one. The counts include all."""
 LINE_COUNTS: Final = (
     IntakeOutcome.NEW.value,
     IntakeOutcome.KNOWN.value,
@@ -44,18 +45,19 @@ LINE_COUNTS: Final = (
     "held",
     "open",
 )
-"""What a file's line in the office log counts."""
+"""The counts in the office log's line for a file."""
 _AT_ONCE: Final = 400
 _SHORT: Final = 8
 T = TypeVar("T")
 ImportProgress = Callable[[int], None]
-"""Told how many rows were gone through."""
+"""Receives the number of rows done so far."""
 
 
 class ImportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The options of a file as a whole. A list: `department`, ground, limb, the letter's `reference`.
+    """The options of a whole file. For a list: `department`, ground, limb, and the letter's `reference`.
 
-    Of a platform's file `channel` is for rows that name none. `skip_faulty`: the good rows of a file with faults.
+    For a platform's file: `channel` is for rows without a channel. `skip_faulty`: import the good rows of a file with
+    faults.
     """
 
     kind: Literal["platform", "list"]
@@ -68,14 +70,14 @@ class ImportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns without which nothing is imported."""
+        """The columns that every import needs."""
         platform = ("receipt", *(() if self.channel else ("channel",)), *(() if self.ground else ("ground",)))
         return ("name", "id_number", *(("employer",) if self.kind == "list" else platform))
 
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """What is wrong with one cell: the row's number in the file, the column's heading, a code and the remedy."""
+    """A fault of one cell: the row's number in the file, the column's heading, a code, and the remedy."""
 
     row: int
     heading: str
@@ -85,7 +87,7 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What else is known of one row: `known`, `twice`, or that the person holds a card (`held`) or applied (`open`)."""
+    """A remark on one row: `known`, `twice`, or that the person has a card (`held`) or an open application (`open`)."""
 
     row: int
     code: str
@@ -93,7 +95,7 @@ class Remark:
 
 @dataclass
 class FileSummary:
-    """What a file holds, as far as it was gone through. `counts`: rows by outcome, and by remark."""
+    """The content of a file, as far as it was read. `counts`: rows by outcome, and by remark."""
 
     form: str
     columns: Columns
@@ -105,21 +107,21 @@ class FileSummary:
 
     @property
     def faulty(self) -> int:
-        """How many rows have a fault."""
+        """Return the number of rows with a fault."""
         return self.counts["faulty"]
 
     @property
     def new(self) -> int:
-        """How many applications would be made."""
+        """Return how many applications an import would make."""
         return self.counts[IntakeOutcome.NEW]
 
     def told(self) -> dict[str, int]:
-        """Return the counts as plain values, those of a file's log line."""
+        """Return the counts as plain values, for the file's log line."""
         return {"rows": self.rows, **{name: self.counts[name] for name in LINE_COUNTS}}
 
 
 def checked_options(issuer: Issuer, options: ImportOptions) -> ImportOptions:
-    """Return options that the programme takes. Raises RefusedError for others."""
+    """Return options that the programme allows. Raises RefusedError for others."""
     programme = issuer.programme
     if options.kind == "platform":
         if options.channel and options.channel not in programme.channels:
@@ -169,7 +171,7 @@ def bring_in(
     rows_most: int = 0,
     progress: ImportProgress | None = None,
 ) -> FileSummary:
-    """Import a file: every row, or none; with `skip_faulty` every good row.
+    """Import a file: every row or none. With `skip_faulty`, import every good row.
 
     Raises RefusedError if a fault stops the import.
     """
@@ -200,7 +202,7 @@ def _said(options: ImportOptions) -> dict[str, str]:
 
 
 class _Pass:
-    """One way through a file."""
+    """One pass through a file."""
 
     def __init__(
         self, issuer: Issuer, options: ImportOptions, at: datetime, rows_most: int, progress: ImportProgress | None
@@ -211,7 +213,7 @@ class _Pass:
         self._seen: dict[bytes, bytes] = {}
 
     def begin(self, sheet: Sheet, digest: str) -> FileSummary:
-        """Find the headings: titles may stand above them."""
+        """Find the headings. Titles may stand above them."""
         for row in sheet.rows:
             columns = columns_of(self._issuer.programme, row)
             if columns is not None:
@@ -224,7 +226,7 @@ class _Pass:
         raise NoColumns("no-headings")
 
     def parts(self, sheet: Sheet, found: FileSummary) -> Iterator[list[tuple[int, CheckedIntake]]]:
-        """Yield the good rows in parts; note the faults of the other rows."""
+        """Yield the good rows in parts. Record the faults of the other rows."""
         part: list[tuple[int, CheckedIntake]] = []
         for row in sheet.rows:
             if row.empty:
@@ -265,7 +267,7 @@ class _Pass:
         found.faults += faults[: max(0, SHOWN_MOST - len(found.faults))]
 
     def is_first(self, one: CheckedIntake) -> bool:
-        """Tell whether a row is the first of its application in this file, and remember it."""
+        """Return whether a row is the first of its application in this file, and remember it."""
         name = _name_of(one)
         if name in self._seen:
             return False
@@ -275,7 +277,7 @@ class _Pass:
     def count(
         self, found: FileSummary, row: int, one: CheckedIntake, taken: TakenIn, standing: Mapping[str, set[str]]
     ) -> None:
-        """Count what would become of a row."""
+        """Count the outcome of a row."""
         outcome = taken.outcome if self.is_first(one) else IntakeOutcome.TWICE
         self._note(found, row, one, outcome, standing)
 
@@ -327,14 +329,14 @@ def _name_of(one: CheckedIntake) -> bytes:
 
 
 class _Reading:
-    """One row, cell by cell; every fault of the row is found, not the first alone."""
+    """One row, cell by cell. All faults of the row are found, not only the first."""
 
     def __init__(self, programme: Programme, options: ImportOptions, columns: Columns, row: SheetRow) -> None:
         self._programme, self._options, self._columns, self._row = programme, options, columns, row
         self.faults: list[RowFault] = []
 
     def told(self) -> IntakeText:
-        """Return what the row tells; what `faults` names is empty in it."""
+        """Return the values of the row. Faulty values are empty in it."""
         options, listed = self._options, self._options.kind == "list"
         number = self._get("id_number", of.number_of, "")
         kind = self._id_type(number)
@@ -360,7 +362,9 @@ class _Reading:
         )
 
     def _id_type(self, number: str) -> str:
-        """A document that is not named is told by the number's form; of a faulty number nothing more is said."""
+        """Return the kind of document; without a named kind, the number's form decides. For a faulty number, report
+        nothing more.
+        """
         place = self._columns.fields.get("id_type", len(self._row.cells))
         return (
             self._read("id_type", place, lambda cell: of.id_type_of(of.cell_text(cell), number), "") if number else ""
@@ -417,7 +421,7 @@ def _figure(cell: object) -> str:
 
 
 def _standing(connection: Connection, part: list[tuple[int, CheckedIntake]]) -> dict[str, set[str]]:
-    """Return who of a part holds a live card, and who has an open application, by the identity's hash."""
+    """Return the identity hashes in a part that have a live card, and those that have an open application."""
     hashes = sorted({one.identity_hash for _, one in part})
     live = CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED])
     held = sa.select(HOLDERS.c.id_hash).join(CARDS, CARDS.c.holder_id == HOLDERS.c.id).where(live)
@@ -431,7 +435,7 @@ def _standing(connection: Connection, part: list[tuple[int, CheckedIntake]]) -> 
 
 
 def file_digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of a file, in hex, and leave the file at its beginning."""
+    """Return the SHA-256 of a file in hexadecimal, and set the file back to its beginning."""
     place = file.tell()
     file.seek(0)
     found = sha256()

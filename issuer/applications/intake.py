@@ -1,8 +1,8 @@
-"""Applications that were made elsewhere: on the province's or district's platform, or on a department's list.
+"""Applications that were made elsewhere: on the platform of the province or district, or in a department's list.
 
-One call, an imported file and the command line all come here. Each application is named by its channel and the receipt
-there; a repeated call changes nothing, a call with other content is refused. No application is approved here: two
-persons still review and decide.
+One HTTP call, an imported file and the command line all use this module. Each application is named by its channel and
+its receipt there. A repeated call changes nothing; a call with other content is refused. No application is approved
+here: two persons still review and decide.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ T = TypeVar("T")
 
 RECEIPT_MOST: Final = 64
 LIST: Final = "list-"
-"""A department's list is a channel of its own: this and the department's code."""
+"""The channel of a department's list: this text and the department's code."""
 _AT_ONCE: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeText:
-    """An application as somebody else's system tells it, not checked yet. `facts`: a measure to its text."""
+    """An application as another system gives it, not checked yet. `facts`: the text of each measure."""
 
     channel: str
     channel_receipt: str
@@ -71,7 +71,7 @@ class IntakeText:
 
 
 class BadTold(ValueError):
-    """The values cannot be taken; `faults` names each field with its remedy, without quoting the values."""
+    """The values cannot be used. `faults` names each field with its remedy, without quoting the values."""
 
     def __init__(self, faults: Iterable[BadField]) -> None:
         self.faults = tuple(faults)
@@ -80,7 +80,7 @@ class BadTold(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CheckedIntake:
-    """An application that can be taken in. `name_there` finds the application again.
+    """A checked application, ready to be taken in. `name_there` finds the application again.
 
     `content_hash` is the hash of its content.
     """
@@ -96,7 +96,7 @@ class CheckedIntake:
 
 
 class IntakeOutcome(StrEnum):
-    """The outcome of one application of the intake."""
+    """The outcome of one application."""
 
     NEW = "new"
     KNOWN = "known"
@@ -106,7 +106,9 @@ class IntakeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What became of one application: its id and our receipt; the secret code only of a new application."""
+    """What happened to one application: its id and this office's receipt. The secret code is set only for a new
+    application.
+    """
 
     outcome: IntakeOutcome
     id: str = ""
@@ -125,7 +127,7 @@ class Differs(RefusedError):
 
 
 def check(issuer: Issuer, told: IntakeText, today: date) -> CheckedIntake:
-    """Return the values ready to be taken in; BadTold names every fault."""
+    """Return the values ready to be taken in. Raises BadTold with every fault."""
     faults: list[BadField] = []
     person = _kept(faults, lambda: checked_person(told.person, today))
     named = _kept(faults, lambda: _ground(issuer, told))
@@ -154,7 +156,7 @@ def _checked(issuer: Issuer, told: IntakeText, ground: Ground, limb: str, conten
     said = json.dumps([ground.code, limb, msgspec.to_builtins(content)], sort_keys=True, ensure_ascii=False)
     hashed = issuer.register.hash("identity", content.identity.unique_text)
     receipt = told.channel_receipt.strip()
-    if told.channel.startswith(LIST):  # a list has no receipts: person, ground and reference name its line
+    if told.channel.startswith(LIST):  # A list has no receipts: person, ground and reference together name its line
         receipt = issuer.register.hash("list-line", f"{hashed}:{ground.code}:{told.reference}")[:40]
     return CheckedIntake(
         told.channel,
@@ -177,7 +179,7 @@ def _kept(faults: list[BadField], find: Callable[[], T]) -> T | None:
 
 
 def _ground(issuer: Issuer, told: IntakeText) -> tuple[Ground, str]:
-    """Return the ground and the limb; a ground with one limb needs none named."""
+    """Return the ground and the limb. If a ground has one limb, it need not be named."""
     ground = issuer.programme.grounds.get(told.ground)
     if ground is None:
         raise BadField("ground", "the programme has no such ground")
@@ -188,7 +190,7 @@ def _ground(issuer: Issuer, told: IntakeText) -> tuple[Ground, str]:
 
 
 def _place(issuer: Issuer, told: IntakeText) -> None:
-    """Hold channel and receipt to what the programme and a column take."""
+    """Check the channel and the receipt by the programme's rules and the size of a column."""
     department = told.channel.removeprefix(LIST)
     listed = told.channel.startswith(LIST) and department in issuer.programme.departments
     if told.channel not in issuer.programme.channels and not listed:
@@ -218,9 +220,10 @@ def _facts(ground: Ground, limb: str, told: Mapping[str, str]) -> dict[str, int 
 
 
 def take_in(issuer: Issuer, checked: CheckedIntake, *, by: str, at: datetime) -> TakenIn:
-    """Take one application in; a repeated call changes nothing. Raises Differs if the earlier content was another.
+    """Take in one application. A repeated call changes nothing. Raises Differs if the earlier content was different.
 
-    A new application has a secret code, shown this once. With the code the applicant sends papers and reads the status.
+    A new application has a secret code, which is shown only this once. With the code, the applicant sends papers and
+    reads the status.
     """
     with issuer.register.change() as connection:
         taken = take_in_many(issuer, connection, [checked], by=by, at=at, coded=True)[0]
@@ -236,9 +239,9 @@ def take_in(issuer: Issuer, checked: CheckedIntake, *, by: str, at: datetime) ->
 def take_in_many(
     issuer: Issuer, connection: Connection, told: list[CheckedIntake], *, by: str, at: datetime, coded: bool = False
 ) -> list[TakenIn]:
-    """Take applications in inside a transaction, a part at a time; return what became of each, in order.
+    """Take in applications inside a transaction, one part at a time. Return the result of each, in order.
 
-    The line in the office log is the caller's, and so are notices.
+    The caller writes the line in the office log, and queues the notices.
     """
     found: list[TakenIn] = []
     for start in range(0, len(told), _AT_ONCE):
@@ -247,7 +250,7 @@ def take_in_many(
 
 
 def known_of(connection: Connection, told: list[CheckedIntake]) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Return what the register has by channel and receipt already: content hash, id, our receipt."""
+    """Return what the register already has by channel and receipt: content hash, id, this office's receipt."""
     t = APPLICATIONS
     found: dict[tuple[str, str], tuple[str, str, str]] = {}
     for start in range(0, len(told), _AT_ONCE):
@@ -259,7 +262,7 @@ def known_of(connection: Connection, told: list[CheckedIntake]) -> dict[tuple[st
 
 
 def intake_outcome(checked: CheckedIntake, known: Mapping[tuple[str, str], tuple[str, str, str]]) -> TakenIn:
-    """Return what would become of an application, given what the register has already."""
+    """Return the outcome of an application, given what the register already has."""
     before = known.get((checked.channel, checked.channel_receipt))
     if before is None:
         return TakenIn(IntakeOutcome.NEW)
@@ -290,7 +293,7 @@ def _take_part(
 
 
 def _row(issuer: Issuer, one: CheckedIntake, taken: TakenIn, *, by: str, at: datetime) -> dict[str, object]:
-    """Return the row of a new application: the application counts as handed in."""
+    """Return the row of a new application, which counts as handed in."""
     ground, day = one.ground, local_day(issuer, at)
     return {
         "id": taken.id,
@@ -321,7 +324,7 @@ def _lacking(issuer: Issuer, one: CheckedIntake, day: date) -> list[str]:
 
 
 def find_told(issuer: Issuer, channel: str, receipt: str) -> Application | None:
-    """Return the application of a channel's receipt, or None if none was taken in."""
+    """Return the application with a channel's receipt, or None if none was taken in."""
     t = APPLICATIONS
     asked = sa.select(t.c.id).where(t.c.channel == channel, t.c.channel_receipt == receipt)
     with issuer.register.read() as connection:

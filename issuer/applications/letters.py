@@ -1,4 +1,4 @@
-"""Papers for an applicant (PDF): the form to sign and stamp, and the letter that tells a decision."""
+"""Papers for an applicant (PDF): the form to sign and stamp, and the letter with a decision."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _ID_NAMES: Final = {
 
 
 def application_form(issuer: Issuer, found: Application, *, fonts: Path = FONTS) -> bytes:
-    """Return the application form, filled in with what was typed, to be signed, stamped and sent back."""
+    """Return the application form, filled in with the typed values, to sign, stamp and send back."""
     programme, language = issuer.programme, language_of(found.language)
     styles = styles_of(language, fonts)
     names = {"programme": programme.name, "district": programme.district}
@@ -77,7 +77,7 @@ def application_form(issuer: Issuer, found: Application, *, fonts: Path = FONTS)
 
 
 def _form_rows(issuer: Issuer, found: Application) -> list[tuple[str, str]]:
-    """Return what the form says of the applicant: each row's name and value in the application's language."""
+    """Return the form's lines about the applicant: the name and value of each, in the application's language."""
     programme, content, language = issuer.programme, found.content, found.language
     ground, limb = found.named_ground(issuer)
     tier = programme.tiers[ground.tier].name.in_language(language) if ground.tier else _word("by-decision", language)
@@ -101,7 +101,7 @@ def _form_rows(issuer: Issuer, found: Application) -> list[tuple[str, str]]:
 
 
 def decision_letter(issuer: Issuer, found: Application, *, fonts: Path = FONTS) -> bytes:
-    """Return the letter that tells an approval or a refusal; RefusedError before there is a decision."""
+    """Return the letter with an approval or a refusal. Raises RefusedError before there is a decision."""
     if found.state not in (State.APPROVED, State.REFUSED) or found.submitted_at is None or found.decided_at is None:
         raise RefusedError("the application is not decided", "decide it first")
     programme, language = issuer.programme, language_of(found.language)
@@ -127,7 +127,7 @@ def decision_letter(issuer: Issuer, found: Application, *, fonts: Path = FONTS) 
 
 
 def _decided(issuer: Issuer, found: Application, styles: Styles) -> list[Flowable]:
-    """Return what the letter says of the decision: the tier of the card, or the reason of the refusal."""
+    """Return the letter's lines about the decision: the tier of the card, or the reason for the refusal."""
     programme, language = issuer.programme, found.language
     if found.state is State.APPROVED:
         tier = programme.tiers[found.tier].name.in_language(language) if found.tier else ""
@@ -142,7 +142,7 @@ def _word(key: str, language: str, **values: str) -> str:
 
 
 def ground_label(code: str, language: str) -> str:
-    """Return how a ground is named to people: by its number in its tier; nothing for one without a number."""
+    """Return a ground's name for people: its number in its tier, or an empty text without a number."""
     number = code.rpartition("-")[2]
     if not number.isdigit():
         return ""

@@ -1,4 +1,4 @@
-"""Lists for the office: cards that end soon, with the notices of it that were queued or sent already."""
+"""Lists for the office: cards that end soon, with their notices that were queued or sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from issuer.register.tables import CARDS, HOLDERS, CardState
 
 
 class Told(StrEnum):
-    """What became of the notice that a holder's cards end: the best of the ways by which it went."""
+    """What happened to the notice that a holder's cards end: the best result of its ways."""
 
     SENT = "sent"
     WAITS = "waits"
@@ -29,9 +29,9 @@ class Told(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A holder whose cards end soon: the last day, the tier, whether a new application is open, what was told.
+    """A holder whose cards end soon: the last day, the tier, whether a new application is open, and what was told.
 
-    `name` is the same for every notice of this end: a card that was renewed ends another time, under another name.
+    `name` is the same for every notice of this end. A renewed card ends at another time, under another name.
     """
 
     holder_id: str
@@ -44,7 +44,7 @@ class Ending:
 
 
 def ending_soon(issuer: Issuer, at: datetime, *, limit: int, offset: int = 0) -> list[Ending]:
-    """Return holders whose live cards end within the time in which a renewal is open, the first to end first."""
+    """Return holders whose live cards end within the time in which a renewal is open, earliest end first."""
     with issuer.register.read() as connection:
         rows = connection.execute(_asked(issuer, at, limit, offset)).all()
         applied = _applied(connection, [row.id_hash for row in rows])
@@ -66,7 +66,9 @@ def ending_soon(issuer: Issuer, at: datetime, *, limit: int, offset: int = 0) ->
 
 
 def _asked(issuer: Issuer, at: datetime, limit: int, offset: int) -> sa.Select[tuple[object, ...]]:
-    """Ask for those of whom a live card ends soon and none later; the index of ends finds the few among all cards."""
+    """Return the query for holders with a live card that ends soon and none that ends later. The index of ends finds
+    these few among all cards.
+    """
     until = at + issuer.programme.validity.renewal_opens
     live, later = [CardState.VALID, CardState.SUSPENDED], CARDS.alias("later")
     lasts = sa.exists().where(
@@ -91,14 +93,14 @@ def _asked(issuer: Issuer, at: datetime, limit: int, offset: int) -> sa.Select[t
 
 
 def _applied(connection: Connection, hashes: list[str]) -> set[str | None]:
-    """Return those of the identities that have an open application."""
+    """Return the identities that have an open application."""
     opened = APPLICATIONS.c.state.in_([one for one in State if one.open])
     asked = sa.select(APPLICATIONS.c.id_hash).where(opened, APPLICATIONS.c.id_hash.in_(hashes))
     return set(connection.execute(asked).scalars())
 
 
 def _told(connection: Connection, names: dict[str, str]) -> dict[str, Told]:
-    """Return what became of the notices of each holder's present end."""
+    """Return what happened to the notices of each holder's present end."""
     t = NOTICES
     asked = sa.select(t.c.holder_id, t.c.once, t.c.sent_at, t.c.given_up_at).where(t.c.holder_id.in_(names))
     by_holder: dict[str, set[Told]] = defaultdict(set)

@@ -1,6 +1,6 @@
-"""Notices to applicants: queued in the transaction that they tell of, sent later.
+"""Notices to applicants. They are queued in the transaction that causes them, and sent later.
 
-A notice says a receipt number alone.
+A notice contains a receipt number and nothing else of the person.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ RENEWAL: Final = "renewal"
 LATE: Final = timedelta(hours=1)
 """A notice that waits longer than this is reported."""
 RECENT: Final = timedelta(days=7)
-"""For so long a notice that was given up is reported as a line of its own."""
+"""For this time, a notice that was given up is reported on a line of its own."""
 _DECIDED: Final = Text("a decision was made", "已有审核结果")
 _KINDS: Final[Mapping[str, Text]] = {
     "received": Text("the application was received", "已收到申请"),
     "supplied": Text("the supplement was received", "已收到补正材料"),
     "supplement": Text("something is to be supplied", "需要补正材料"),
-    "approved": _DECIDED,  # what was decided stands on the page alone
+    "approved": _DECIDED,  # The page alone shows the decision
     "refused": _DECIDED,
     RENEWAL: Text("the card ends soon, and you may apply for its renewal", "所发的卡即将到期，现在可以申请续期"),
 }
@@ -57,7 +57,7 @@ _SUBJECT: Final = Text("{programme}: receipt {receipt}", "{programme}：回执�
 
 @dataclass(frozen=True, slots=True)
 class NoticeTexts:
-    """What a notice says: a letter's subject and text, and the short form for a telephone."""
+    """The text of a notice: a letter's subject and text, and the short form for a telephone."""
 
     subject: str
     text: str
@@ -66,7 +66,7 @@ class NoticeTexts:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice in the office's list; its address is not told. `next_at` None: it was sent or given up.
+    """A notice in the office's list, without its address. `next_at` None: it was sent or given up.
 
     A notice to a holder without an application has `holder_id` and no receipt.
     """
@@ -88,7 +88,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """How the queue stands: what waits by way, what waits for long, and what was given up lately."""
+    """The state of the queue: waiting notices for each way, notices that wait for long, and notices given up
+    recently.
+    """
 
     waiting: Mapping[str, int]
     late: int
@@ -96,7 +98,7 @@ class Queue:
 
 
 def queue(issuer: Issuer, connection: Connection, application: Application, kind: str, *, at: datetime) -> None:
-    """Queue a notice by every way that the applicant gave: e-mail, telephone. No other personal data is kept."""
+    """Queue a notice for every way that the applicant gave: e-mail, telephone. No other personal data is kept."""
     ways = ((MAIL, application.content.email), (SMS, application.content.phone))
     for transport, address in ways:
         if not address:
@@ -116,7 +118,7 @@ def queue(issuer: Issuer, connection: Connection, application: Application, kind
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A notice to a holder that goes out one time: another with the same `name` is never queued."""
+    """A notice to a holder that is sent only once: a second one with the same `name` is never queued."""
 
     name: str
     kind: str
@@ -128,9 +130,9 @@ class Once:
 
 
 def queue_once(issuer: Issuer, connection: Connection, once: Once, *, at: datetime) -> bool:
-    """Queue a notice unless one of its name was queued before; tell whether it was queued now.
+    """Queue a notice unless one with its name was queued before. Return whether it was queued now.
 
-    Inside the register's one writing transaction: two processes that come together queue it once.
+    This runs inside the register's single writing transaction, so two processes queue it once.
     """
     t = NOTICES
     if connection.execute(sa.select(t.c.id).where(t.c.once == once.name)).first() is not None:
@@ -153,7 +155,7 @@ def queue_once(issuer: Issuer, connection: Connection, once: Once, *, at: dateti
 
 
 def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> NoticeTexts:
-    """Return what a notice of a kind says in a language: the receipt number, and nothing else of the person."""
+    """Return the text of a notice in a language: the receipt number, and nothing else of the person."""
     renewal = kind == RENEWAL
     values = {
         "programme": issuer.programme.name.in_language(language),
@@ -168,13 +170,13 @@ def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> No
 
 
 def state_of(issuer: Issuer, at: datetime) -> Queue:
-    """Return how the queue stands at an instant."""
+    """Return the state of the queue at an instant."""
     with issuer.register.read() as connection:
         return _queue(connection, at)
 
 
 def queue_at(url: str, at: datetime) -> Queue:
-    """Return how the queue of the register at an address stands; no key of the register is needed."""
+    """Return the state of the queue in the register at an address. No key of the register is needed."""
     database = open_tables(url)
     try:
         with database.read() as connection:
@@ -194,9 +196,9 @@ def _queue(connection: Connection, at: datetime) -> Queue:
 
 
 def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
-    """Return what is wrong with the queue, in words fit for anyone, or None if nothing is.
+    """Return what is wrong with the queue, in words that anyone may read, or None if nothing is.
 
-    `ways`: the ways that the settings open. Notices for a way that is not set are told in the office alone.
+    `ways`: the ways that the settings configure. Notices for a way that is not set are shown in the office alone.
     """
     if not ways:
         return None
@@ -209,7 +211,7 @@ def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str
 
 
 def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
-    """Return notices, newest first; `unsent`: notices that wait or were given up."""
+    """List notices, newest first. `unsent`: only notices that wait or were given up."""
     t = NOTICES
     asked = sa.select(t, APPLICATIONS.c.receipt).outerjoin(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
     if unsent:
@@ -221,9 +223,9 @@ def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = 
 
 
 def again(issuer: Issuer, notice: int, *, by: str, at: datetime) -> None:
-    """Have a notice that was given up sent again.
+    """Send a given-up notice again.
 
-    RefusedError for any other notice, and once the address is forgotten.
+    Raises RefusedError for any other notice, and after the address was deleted.
     """
     t = NOTICES
     with issuer.register.change() as connection:

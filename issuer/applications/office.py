@@ -1,4 +1,4 @@
-"""What the office does with an application: claim, look at papers, ask, review, return. Every rule is asked again here.
+"""The office's acts on an application: claim, check papers, ask, review, return. Every rule is checked again here.
 
 A page shows beforehand which acts are not permitted. The check that counts is here, inside the transaction.
 """
@@ -44,7 +44,7 @@ OBJECTIONS: Final[Mapping[Objection, tuple[str, str]]] = {
 
 
 class Objected(RefusedError):
-    """The rules forbid this act to this person now; `objection` says why, for a page's own words."""
+    """The rules forbid this act to this person now. `objection` says why, for the page's own words."""
 
     def __init__(self, objection: Objection) -> None:
         super().__init__(*OBJECTIONS[objection])
@@ -53,7 +53,7 @@ class Objected(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Something the office should know before any work: the same person's card, application, or earlier refusal."""
+    """What the office should know before any work: the same person's card, application, or earlier refusal."""
 
     kind: str
     id: str
@@ -63,7 +63,7 @@ class Duplicate:
 
 
 def claim(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> None:
-    """Take an application for review. Raises Objected if another department, or somebody else, has it."""
+    """Claim an application for review. Raises Objected if another department or another person has it."""
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)
         _require_reviewer(found, person)
@@ -72,7 +72,7 @@ def claim(issuer: Issuer, application_id: str, person: OfficePerson, *, at: date
 
 
 def release(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> None:
-    """Give a claimed application back to the department's list."""
+    """Give back a claimed application to the department's list."""
     with issuer.register.change() as connection:
         found = _claimed(issuer, connection, application_id, person)
         step_in(issuer, connection, found, Act.RELEASE, at=at, by=person.id, claimed_by=None)
@@ -80,7 +80,7 @@ def release(issuer: Issuer, application_id: str, person: OfficePerson, *, at: da
 
 
 def note(issuer: Issuer, application_id: str, text: str, person: OfficePerson, *, at: datetime) -> None:
-    """Add a note for the office; sealed, never changed, never shown to the applicant."""
+    """Add a note for the office. It is sealed, never changed, and never shown to the applicant."""
     plain = text.strip()
     if not plain or len(plain) > NOTE_MOST:
         raise RefusedError(f"a note has 1 to {NOTE_MOST} characters", "say it shorter")
@@ -93,7 +93,7 @@ def note(issuer: Issuer, application_id: str, text: str, person: OfficePerson, *
 def check_paper(
     issuer: Issuer, application_id: str, key: str, seen: frozenset[int], person: OfficePerson, *, at: datetime
 ) -> None:
-    """Write down which of a paper's checks an officer found in order."""
+    """Record which of a paper's checks an officer found correct."""
     with issuer.register.change() as connection:
         found = _claimed(issuer, connection, application_id, person)
         asked = requirement_of(issuer.programme, found.claim, key)
@@ -110,7 +110,7 @@ def check_paper(
 def tell(
     issuer: Issuer, application_id: str, told: Mapping[str, object], person: OfficePerson, *, at: datetime
 ) -> None:
-    """Write down what the office itself knows: exclusions, a department's list, the ends, the group's decision."""
+    """Record what the office itself knows: exclusions, a department's list, the ends, the group's decision."""
     if not told.keys() <= _TOLD_BY_OFFICE:
         raise ValueError("not for the office to tell")
     tier = told.get("tier")
@@ -127,7 +127,9 @@ def tell(
 
 
 def suggested_supplement(issuer: Issuer, application: Application, at: datetime) -> str:
-    """Return the notice that asks for all that is missing at once, in the applicant's language; empty for nothing."""
+    """Return the notice that asks for everything missing at once, in the applicant's language, or an empty text if
+    nothing is missing.
+    """
     looked_at = {paper.key for paper in application.papers if paper.looked_at}
     found = [
         one
@@ -140,7 +142,7 @@ def suggested_supplement(issuer: Issuer, application: Application, at: datetime)
 
 
 def ask(issuer: Issuer, application_id: str, text: str, person: OfficePerson, *, at: datetime) -> None:
-    """Ask the applicant once for all that is missing (一次告知); the term stands still until the papers come."""
+    """Ask the applicant once for everything missing (一次告知). The term stops until the papers arrive."""
     plain = text.strip()
     if not plain or len(plain) > NOTE_MOST:
         raise RefusedError(f"a notice has 1 to {NOTE_MOST} characters", "say what is to be supplied")
@@ -176,7 +178,7 @@ def files_of(application: Application, key: str) -> list[StoredFile]:
 
 
 def show_file(issuer: Issuer, application_id: str, file_id: str, *, by: str, at: datetime) -> tuple[StoredFile, bytes]:
-    """Open a paper for a person of the office; the office log notes the opening."""
+    """Open a paper for a person of the office. The office log records this."""
     found = records.find(issuer, application_id)
     known = next((one for one in found.files if one.id == file_id), None)
     if known is None:
@@ -189,7 +191,7 @@ def show_file(issuer: Issuer, application_id: str, file_id: str, *, by: str, at:
 
 
 def show_person(issuer: Issuer, application_id: str, *, by: str, at: datetime) -> Application:
-    """Return an application with its identity number; the log records who asked to see the number."""
+    """Return an application with its identity number. The log records who asked to see the number."""
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)
         told = {"application": found.id, "paper": "identity-number"}
@@ -198,7 +200,7 @@ def show_person(issuer: Issuer, application_id: str, *, by: str, at: datetime) -
 
 
 def duplicates(issuer: Issuer, application: Application) -> list[Duplicate]:
-    """Return what is known of the same person already: a card in force, an open application, a refusal before."""
+    """Return what is already known of the same person: a card in force, an open application, an earlier refusal."""
     hashed = issuer.register.hash("identity", application.content.identity.unique_text)
     t, live = APPLICATIONS, [CardState.VALID, CardState.SUSPENDED]
     others = sa.select(t).where(t.c.id_hash == hashed, t.c.id != application.id, t.c.state != State.DRAFT)
@@ -221,7 +223,7 @@ def _kind(state: State) -> str:
 
 
 def involved_in(connection: Connection, found: Application) -> set[str]:
-    """Return everybody who recorded, checked or reviewed an application; these people may not decide."""
+    """Return everybody who recorded, checked or reviewed an application. These people may not decide it."""
     worked = {
         "begin",
         "import",
@@ -262,7 +264,7 @@ def _claimed(issuer: Issuer, connection: Connection, application_id: str, person
 
 
 def keep_lacking(issuer: Issuer, connection: Connection, application_id: str, at: datetime) -> None:
-    """Keep the list of missing papers in the clear, so that the worklist opens no sealed content."""
+    """Keep the list of missing papers in clear text, so that the worklist opens no sealed content."""
     found = records.read(issuer, connection, application_id)
     lacking = missing(issuer, found, at, reviewed=True)
     records.update(connection, application_id, lacking=list(dict.fromkeys(one.shown for one in lacking)))

@@ -1,7 +1,7 @@
-"""What the office log tells webhooks of applications: that a stage was reached, of which application, and no more.
+"""Events from the office log about applications for webhooks: the stage and the application, and nothing more.
 
-Neither ground, tier nor decision's reason is told. The receipt number is told to the integrator that handed the
-application in, and to no other.
+The events give neither ground nor tier nor the reason of a decision. Only the integrator that handed in an application
+gets its receipt number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS: Final = {
 }
 _BY: Final = "integrator:"
 PARTITION: Final = 0
-"""The office log is one sequence; its writers take turns, so that no number appears below one that was read."""
+"""The office log is one sequence. Its writers take turns, so no number appears below a number that was already read."""
 
 
 class OfficeLog:
@@ -54,7 +54,7 @@ class OfficeLog:
             return {PARTITION: connection.execute(sa.select(sa.func.max(OFFICE_LOG.c.seq))).scalar() or 0}
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, Event | None]]:
-        """Return the lines that follow a number, each with the event that it tells of, or None."""
+        """Return the lines after a number, each with its event, or with None."""
         del partition
         t = OFFICE_LOG
         asked = sa.select(t.c.seq, t.c.at, t.c.action, t.c.detail).where(t.c.seq > after).order_by(t.c.seq).limit(limit)

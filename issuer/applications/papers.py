@@ -1,6 +1,6 @@
 """Which papers a ground needs, and what an application lacks. Pure rules: no store, no clock, no language.
 
-The guide's seven basic documents come first, then what proves the limb (the guide's 申领程序, first part).
+The guide's seven basic documents come first, then the proofs of the limb (the guide's 申领程序, first part).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ IDENTITY: Final = "identity"
 PHOTO: Final = "photo"
 CONTRACT: Final = "contract"
 GROUND: Final = "ground"
-"""Stands in a `Lack` for the ground itself: its thresholds, exclusions, lists and decision."""
+"""In a `Lack`, this names the ground itself: its thresholds, exclusions, lists and decision."""
 ID_VARIANTS: Final[Mapping[IdType, str]] = {
     IdType.RESIDENT_ID: "resident-id",
     IdType.PASSPORT: "passport",
     IdType.HK_MACAO_PERMIT: "permit-hk-macao",
     IdType.TAIWAN_PERMIT: "permit-taiwan",
 }
-"""What the programme file calls each identity document."""
+"""The programme file's name of each identity document."""
 _STILL_IN_FORCE: Final = frozenset({CONTRACT})
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One paper of an application. `key` is the document's code or, for a proof of the ground, the proof's.
+    """One paper of an application. `key` is the document's code, or the proof's code for a proof of the ground.
 
-    `number` is the guide's: 1 to 7, 0 for a proof of the ground. `variants` is empty where there is nothing to choose.
+    `number` is the guide's: 1 to 7, or 0 for a proof of the ground. `variants` is empty if there is no choice.
     """
 
     key: str
@@ -48,16 +48,16 @@ class Requirement:
     short: Text | None = None
 
     def variant(self, code: str | None) -> DocumentVariant | None:
-        """Return this paper's variant with a code, None for an unknown code."""
+        """Return this paper's variant with a code, or None for an unknown code."""
         return next((one for one in self.variants if one.code == code), None)
 
     def checks_for(self, code: str | None) -> tuple[Text, ...]:
-        """Return what an officer looks at: the variant's own checks, else the document's."""
+        """Return what an officer must check: the variant's own checks, otherwise the document's."""
         chosen = self.variant(code)
         return chosen.checks if chosen is not None and chosen.checks else self.checks
 
     def months_for(self, code: str | None) -> int | None:
-        """Return how many months the paper has to cover at least, or None if no span is asked for."""
+        """Return how many months the paper must cover at least, or None if no span is required."""
         chosen = self.variant(code)
         return self.least_months if chosen is None else chosen.least_months
 
@@ -66,8 +66,8 @@ class Requirement:
 class Paper:
     """A paper as it was handed in. `begins` and `ends` are the first and the last day that it covers.
 
-    `confirmed` are the numbers of the checks that the applicant ticked, `seen` those that an officer ticked once it was
-    `looked_at`.
+    `confirmed` are the numbers of the checks that the applicant ticked. `seen` are those that an officer ticked, once
+    it was `looked_at`.
     """
 
     key: str
@@ -82,10 +82,11 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What an application says: ground and limb, the employer's kind, figures, papers; for `special` the decision.
+    """The content of an application: ground and limb, the employer's kind, figures, papers, and for `special` the
+    decision.
 
-    `exclusions_seen`: an officer saw that nothing of 「不含…」 applies. `listed_by`: the department on whose list the
-    applicant stands.
+    `exclusions_seen`: an officer confirmed that no exclusion (「不含…」) applies. `listed_by`: the department on whose
+    list the applicant is.
     """
 
     ground: str
@@ -103,7 +104,7 @@ class Claim:
 
 
 class LackKind(StrEnum):
-    """What can be missing. The words are stored and shown; they never change their meaning."""
+    """What can be missing. The words are stored and shown. They never change their meaning."""
 
     EMPLOYER = "employer"
     PAPER = "paper"
@@ -123,7 +124,7 @@ class LackKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lack:
-    """One thing that is missing: of which paper (`key`), and which of its checks or measures (`part`)."""
+    """One missing thing: its paper (`key`), and which of the paper's checks or measures (`part`)."""
 
     key: str
     kind: LackKind
@@ -131,7 +132,7 @@ class Lack:
 
     @property
     def shown(self) -> str:
-        """The lack as a worklist keeps it: `kind:key`, or `kind:key:part`."""
+        """Return the lack in the form of a worklist: `kind:key`, or `kind:key:part`."""
         return f"{self.kind}:{self.key}" + (f":{self.part}" if self.part else "")
 
 
@@ -143,7 +144,9 @@ def ground_of(programme: Programme, code: str, limb: str) -> tuple[Ground, Limb]
 
 
 def requirements(programme: Programme, ground: Ground, limb: Limb, id_type: IdType) -> tuple[Requirement, ...]:
-    """Return the papers of an application on a limb: the basic documents in the guide's order, then its own proofs."""
+    """Return the papers of an application on a limb: the basic documents in the guide's order, then the limb's own
+    proofs.
+    """
     basic = [one for one in programme.documents.values() if one.part == "basic"]
     special = [one for one in programme.documents.values() if one.part == "special"]
     found = [_basic(one, ground, limb, id_type) for one in sorted(basic, key=lambda one: one.number)]
@@ -179,7 +182,7 @@ def _proofs(document: ApplicationDocument, ground: Ground, limb: Limb) -> Iterat
 def lacks(programme: Programme, claim: Claim, today: date, *, reviewed: bool) -> tuple[Lack, ...]:
     """Return everything that an application lacks on a local day, all at once (一次告知), in the order of its papers.
 
-    Without `reviewed` it is what the applicant can see to; with it also what an officer has to have seen.
+    Without `reviewed`, this is what the applicant can provide; with it, also what an officer must confirm. Raises
     ValueError for a ground or limb that the programme does not have.
     """
     named = ground_of(programme, claim.ground, claim.limb)
@@ -241,7 +244,7 @@ def _ground_lacks(ground: Ground, limb: Limb, claim: Claim, today: date, *, revi
 
 
 def after_months(day: date, months: int) -> date:
-    """Return the day `months` later; of the months too short for it, the first day of the next."""
+    """Return the day `months` later. If that month is too short for it, return the first day of the next month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     try:
         return day.replace(year=year, month=month + 1)

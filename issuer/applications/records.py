@@ -1,4 +1,4 @@
-"""Applications as the register keeps them: reading, finding, changing inside a transaction. Decides nothing."""
+"""Applications as the register keeps them: reading, finding, and changing inside a transaction. Decides nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PLACE: Final = "applications.content"
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of a paper: `id` is its name in the folder of attachments."""
+    """A file of a paper. `id` is its name in the folder of attachments."""
 
     id: str
     key: str
@@ -46,7 +46,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationEvent:
-    """One line of an application's history; `note` is free text, shown to the office alone."""
+    """One line of an application's history. `note` is free text, shown only to the office."""
 
     at: datetime
     actor: str
@@ -57,7 +57,7 @@ class ApplicationEvent:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application as the office sees it. `receipt` is its number for people; `repr` shows nothing of the person."""
+    """An application as the office sees it. `receipt` is its number for people. `repr` shows nothing of the person."""
 
     id: str
     receipt: str
@@ -92,13 +92,15 @@ class Application:
 
     @property
     def claim(self) -> Claim:
-        """The claim that the rules try; RefusedError before a ground was chosen."""
+        """Return the values for the rules. Raises RefusedError before a ground was chosen."""
         if self.ground is None or self.limb is None:
             raise RefusedError("no ground was chosen yet", "choose the ground and its alternative first")
         return ground_claim(self.content, self.ground, self.limb, self.papers)
 
     def named_ground(self, issuer: Issuer) -> tuple[Ground, Limb]:
-        """Return the ground and limb; RefusedError before a choice, and where the programme dropped the ground."""
+        """Return the ground and limb. Raises RefusedError before a choice, and if the programme no longer has the
+        ground.
+        """
         named = ground_of(issuer.programme, self.ground or "", self.limb or "")
         if named is None:
             raise RefusedError("no ground was chosen yet", "choose the ground and its alternative first")
@@ -131,7 +133,7 @@ _LINE: Final = tuple(T.c[name] for name in ListedApplication.__dataclass_fields_
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The filter of a worklist; None does not filter. `claimed_by` "" means: claimed by nobody."""
+    """The filter of a worklist. None does not filter. `claimed_by` "" means: claimed by nobody."""
 
     states: frozenset[State] | None = None
     tier: str | None = None
@@ -169,7 +171,7 @@ def read(issuer: Issuer, connection: Connection, application_id: str) -> Applica
 
 
 def id_of_receipt(issuer: Issuer, connection: Connection, receipt: str, code: str) -> str | None:
-    """Return the application that a receipt number and its secret code name together, None for any other pair."""
+    """Return the application that a receipt number and its secret code together name, or None for any other pair."""
     hashed = issuer.register.code_hash("application", code)
     asked = sa.select(T.c.id).where(T.c.receipt == receipt.strip().upper(), T.c.code_hash == hashed)
     return connection.execute(asked).scalar_one_or_none()
@@ -178,7 +180,7 @@ def id_of_receipt(issuer: Issuer, connection: Connection, receipt: str, code: st
 def listed(issuer: Issuer, asked: Filter, *, limit: int, offset: int = 0) -> list[ListedApplication]:
     """Return a part of the worklist: applications due first come first, applications without a due day come last.
 
-    Of states in which nothing is due the newest comes first: an index has this order, however many there are.
+    In states without due days, the newest application comes first: an index has this order, however many there are.
     """
     where = _where(issuer, asked)
     ended = bool(asked.states) and all(state.final for state in asked.states or ())
@@ -190,7 +192,7 @@ def listed(issuer: Issuer, asked: Filter, *, limit: int, offset: int = 0) -> lis
 
 
 def counted(issuer: Issuer, asked: Filter) -> dict[State, int]:
-    """Return how many applications there are in each state, within a filter."""
+    """Return the number of applications in each state, within a filter."""
     where = _where(issuer, asked)
     with issuer.register.read() as connection:
         rows = connection.execute(sa.select(T.c.state, sa.func.count()).where(*where).group_by(T.c.state))
@@ -199,7 +201,7 @@ def counted(issuer: Issuer, asked: Filter) -> dict[State, int]:
 
 def _where(issuer: Issuer, asked: Filter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
-    # A search is led by the index of what it looks for: a list of nearly all states would lead it through them all.
+    # A search must use the index of its search term: with a list of nearly all states, it would go through them all.
     found.append(T.c.state != State.DRAFT if asked.states is None else T.c.state.in_(sorted(asked.states)))
     for name in ("tier", "ground", "department"):
         wanted = getattr(asked, name)
@@ -219,7 +221,7 @@ def _where(issuer: Issuer, asked: Filter) -> list[sa.ColumnElement[bool]]:
 
 
 def _named(issuer: Issuer, text: str) -> sa.ColumnElement[bool]:
-    """Match a whole name, a receipt (ours or a platform's), a masked identity number, or a card's number."""
+    """Match a full name, a receipt (this office's or a platform's), a masked identity number, or a card's number."""
     plain = text.strip()
     ways: list[sa.ColumnElement[bool]] = [
         T.c.name_hash == name_hash(issuer.register, plain),
@@ -236,7 +238,7 @@ def _named(issuer: Issuer, text: str) -> sa.ColumnElement[bool]:
 
 
 def holders_named(issuer: Issuer, text: str, limit: int = 20) -> list[str]:
-    """Return the ids of holders with a whole name, a masked identity number or a card's number."""
+    """Return the ids of holders with a full name, a masked identity number or a card's number."""
     plain = text.strip()
     ways: list[sa.ColumnElement[bool]] = [HOLDERS.c.name_hash == name_hash(issuer.register, plain)]
     if "*" in plain:
@@ -282,7 +284,7 @@ def add_event(
     note: str | None = None,
     **detail: object,
 ) -> None:
-    """Write one line of an application's history; a note is sealed."""
+    """Write one line of an application's history. A note is sealed."""
     sealed = None
     if note:
         place = _note_place(application_id, at)

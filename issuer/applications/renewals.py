@@ -1,6 +1,6 @@
-"""Telling holders that their cards end soon: once a card's end, while nobody applied, to the address that was left.
+"""Tells holders that their cards end soon: once for each end, unless they have applied, at the address that they left.
 
-A holder's address is that of the application that made the card, else the register's telephone number.
+A holder's address is the one in the application for the card, otherwise the register's telephone number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """By what a holder is told: the application that made the card, where there is one, and the addresses."""
+    """How a holder is reached: the application for the card, if there is one, and the addresses."""
 
     application: Application | None
     language: str
@@ -36,12 +36,14 @@ class Reached:
 
 
 def reminding(issuer: Issuer, clock: Clock) -> Job:
-    """Return the job that queues what is due."""
+    """Return the job that queues due notices."""
     return Job("renewals", EVERY, lambda: queue_due(issuer, clock.now()))
 
 
 def queue_due(issuer: Issuer, at: datetime) -> int:
-    """Queue a notice to every holder whose cards end soon and who was not told of this end; return to how many."""
+    """Queue a notice to every holder whose cards end soon and who was not told of this end. Return the number of
+    holders.
+    """
     told, offset = 0, 0
     while part := ending_soon(issuer, at, limit=_AT_ONCE, offset=offset):
         offset += len(part)
@@ -53,7 +55,7 @@ def queue_due(issuer: Issuer, at: datetime) -> int:
 
 
 def _queue(issuer: Issuer, connection: Connection, ending: Ending, at: datetime) -> bool:
-    """Queue the notices to one holder; False if nothing was left by which the holder is reached."""
+    """Queue the notices to one holder. Return False if the holder left no address."""
     found = _reached(issuer, connection, ending.holder_id)
     ways = ((notices.MAIL, found.email), (notices.SMS, found.phone))
     queued = [

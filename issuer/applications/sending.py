@@ -1,7 +1,7 @@
-"""Sends queued notices by e-mail and by a webhook to the district's SMS gateway; retries with growing delays.
+"""Sends queued notices by e-mail and by a webhook to the district's SMS gateway. Retries with growing delays.
 
-A notice is sent at least once: claimed before it is handed over, marked afterwards. Its address is kept no longer than
-needed, and no text says more of the person than the receipt number.
+A notice is sent at least once: it is claimed before it is sent, and marked afterwards. Its address is kept no longer
+than needed, and the receipt number is all that a text says of the person.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from issuer.register.issuer import Issuer
 
 EVERY: Final = 30.0
 DELAYS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720, 1440))
-"""How long a notice waits after its first failure, its second, and so on; after one more it is given up."""
+"""How long a notice waits after its first failure, after its second, and so on. After one more failure it is given
+up.
+"""
 TOO_LATE: Final = timedelta(days=7)
-"""A notice that could not be sent for so long tells nothing new any more."""
+"""A notice that could not be sent for this long is no longer news."""
 ADDRESS_KEPT: Final = timedelta(days=30)
-"""How long a notice that was given up keeps its address, so that somebody can have it sent again."""
+"""How long a given-up notice keeps its address, so that somebody can send it again."""
 _AT_ONCE: Final = 200
 _SECONDS: Final = 15.0
 _ANSWER_MOST: Final = 65_536
@@ -38,11 +40,11 @@ _REFUSED_FOR_GOOD: Final = frozenset({400, 410, 422})
 
 
 class WayAway(Exception):
-    """The server behind a way is away or refuses us: no more notices go this way now."""
+    """The server behind a way is away or refuses this service: no more notices go this way now."""
 
 
 class AddressRefused(Exception):
-    """No notice ever reaches this address."""
+    """No notice can ever reach this address."""
 
 
 class NoticesAway(Exception):
@@ -51,7 +53,7 @@ class NoticesAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A notice as a way of sending takes it: recipient and text; `name` stays the same at every try."""
+    """A notice for a way of sending: recipient and text. `name` stays the same at every try."""
 
     to: str = field(repr=False)
     name: str
@@ -60,7 +62,7 @@ class Parcel:
 
 
 Way = Callable[[Parcel], None]
-"""Hands one notice over. Raises WayAway or AddressRefused if it was not taken."""
+"""Sends one notice. Raises WayAway or AddressRefused if it was not accepted."""
 
 
 def by_mail(server: MailServer) -> Way:
@@ -78,7 +80,7 @@ def by_mail(server: MailServer) -> Way:
 
 
 def by_webhook(url: str, token: str) -> Way:
-    """Return the way to an SMS gateway: JSON with `id`, `to` and `text`; the same `id` is the same message."""
+    """Return the way to an SMS gateway: JSON with `id`, `to` and `text`. The same `id` means the same message."""
 
     def send(parcel: Parcel) -> None:
         body = json.dumps({"id": parcel.name, "to": parcel.to, "text": parcel.told.short}, ensure_ascii=False)
@@ -100,7 +102,7 @@ def by_webhook(url: str, token: str) -> Way:
 
 
 def ways_of(settings: Settings) -> dict[str, Way]:
-    """Return the ways that the settings open. Raises SettingsError if the secret of a way cannot be read."""
+    """Return the ways that the settings configure. Raises SettingsError if the secret of a way cannot be read."""
     found: dict[str, Way] = {}
     if (server := server_of(settings)) is not None:
         found[MAIL] = by_mail(server)
@@ -117,7 +119,7 @@ def _token(settings: Settings) -> str:
 
 
 def sending(issuer: Issuer, ways: Mapping[str, Way], clock: Clock) -> Job:
-    """Return the job that sends what is due; it fails, and says why, while a way's server is away."""
+    """Return the job that sends due notices. It fails with the reason while a way's server is away."""
 
     def once() -> None:
         away = send_due(issuer, ways, clock.now())
@@ -128,7 +130,7 @@ def sending(issuer: Issuer, ways: Mapping[str, Way], clock: Clock) -> Job:
 
 
 def send_due(issuer: Issuer, ways: Mapping[str, Way], at: datetime) -> list[str]:
-    """Send every notice that is due at `at`; return why a way took no notice; empty where all went well."""
+    """Send every notice that is due at `at`. Return why ways accepted no notice, or an empty list if all went well."""
     _give_up_late(issuer, at)
     away: dict[str, str] = {}
     for row in _due(issuer, ways, at):
@@ -160,7 +162,7 @@ def _due(issuer: Issuer, ways: Iterable[str], at: datetime) -> list[sa.Row[tuple
 
 
 def _claimed(issuer: Issuer, notice: int, next_at: datetime, tries: int, at: datetime) -> bool:
-    """Take a notice for this process: another process now finds the notice due later, as after a failure."""
+    """Claim a notice for this process. For other processes, the notice is now due later, as after a failure."""
     t = NOTICES
     values = {"tries": tries + 1, "next_at": at + DELAYS[min(tries, len(DELAYS) - 1)]}
     with issuer.register.change() as connection:
@@ -169,7 +171,7 @@ def _claimed(issuer: Issuer, notice: int, next_at: datetime, tries: int, at: dat
 
 
 def _put_off(issuer: Issuer, notice: int, tries: int, fault: str, at: datetime) -> None:
-    """Note a failed try: the claim has set the next try already; after the last try the notice is given up."""
+    """Record a failed try. The claim has already set the next try. After the last try, the notice is given up."""
     ended = {"next_at": None, "given_up_at": at} if tries >= len(DELAYS) else {}
     _settle(issuer, [notice], fault=fault[:40], **ended)
 
@@ -180,7 +182,7 @@ def _settle(issuer: Issuer, notices: list[int], **values: object) -> None:
 
 
 def _give_up_late(issuer: Issuer, at: datetime) -> None:
-    """Give up notices that waited too long, and forget addresses that nobody needs any more."""
+    """Give up notices that waited too long, and delete addresses that nobody needs any more."""
     t = NOTICES
     late = sa.and_(t.c.next_at.is_not(None), t.c.created_at < at - TOO_LATE)
     old = sa.and_(t.c.given_up_at < at - ADDRESS_KEPT, t.c.address != b"")

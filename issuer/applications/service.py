@@ -1,6 +1,7 @@
-"""What an applicant does: begin, fill in, attach, hand in, supply, withdraw. Page, API, import and CLI all come here.
+"""An applicant's acts: begin, fill in, attach, hand in, supply, withdraw. Pages, API, imports and CLI all use this
+module.
 
-Each change is one transaction; its line stands in the application's history, and what the office did in its log too.
+Each change is one transaction. The application's history has a line for it, and the office log too if the office acted.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from issuer.register.office_log import OfficeAction
 from issuer.register.photo import BadPhoto, background_is_white, check_photo
 
 APPLICANT: Final = "applicant"
-"""The actor of an applicant's acts; the application itself tells who the applicant is."""
+"""The actor of an applicant's acts. The application itself says who the applicant is."""
 OWN_CHANNEL: Final = "own"
-"""Applications that came by our own pages; every other channel is the programme's."""
+"""The channel of this office's own pages. The programme lists every other channel."""
 FILES_MOST: Final = 12
 CODE: Final = "application"
 Changeable = Callable[[Issuer, Connection, str], Application]
@@ -47,7 +48,7 @@ _CHANGED_BY_APPLICANT: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A new application's receipt number and secret code; the code is shown this once."""
+    """A new application's receipt number and secret code. The code is shown only this once."""
 
     id: str
     receipt: str
@@ -57,9 +58,7 @@ class Begun:
 def begin(
     issuer: Issuer, person: TypedPerson, *, language: str, at: datetime, by: str = APPLICANT, channel: str = OWN_CHANNEL
 ) -> Begun:
-    """Begin an application. Raises BadField for personal data that cannot be taken. The application is not handed in
-    yet.
-    """
+    """Begin an application, which is not handed in yet. Raises BadField for personal data that cannot be used."""
     typed = checked_person(person, local_day(issuer, at))
     with issuer.register.change() as connection:
         return begin_in(issuer, connection, typed, language=language, at=at, by=by, channel=channel)
@@ -100,13 +99,13 @@ def begin_in(
 
 
 def opened(issuer: Issuer, receipt: str, code: str) -> str | None:
-    """Return the application that a receipt number and its code open together, None for any other pair."""
+    """Return the application that a receipt number and its code together open, or None for any other pair."""
     with issuer.register.read() as connection:
         return records.id_of_receipt(issuer, connection, receipt, code)
 
 
 def fill_in(issuer: Issuer, application_id: str, changes: Mapping[str, object], *, at: datetime, by: str) -> None:
-    """Change what the application says: fields of `Content`, already checked. RefusedError once it is handed in."""
+    """Change the content of the application: checked fields of `Content`. Raises RefusedError once it is handed in."""
     with issuer.register.change() as connection:
         found = changeable(issuer, connection, application_id)
         content = msgspec.structs.replace(found.content, **changes)
@@ -133,14 +132,15 @@ def choose_ground(issuer: Issuer, application_id: str, ground: str, limb: str, *
 def tell_paper(
     issuer: Issuer, application_id: str, paper: Paper, *, at: datetime, by: str, may: Changeable | None = None
 ) -> None:
-    """Keep the kind of a paper, the time that the paper covers, and the applicant's confirmations.
+    """Keep the kind of a paper, the time that it covers, and the applicant's confirmations.
 
-    `may` finds the application and refuses whoever may not change it: without it an applicant's own rule holds.
+    `may` finds the application and refuses a caller who may not change it. Without `may`, an applicant's own rule
+    holds.
     """
     with issuer.register.change() as connection:
         found = (may or changeable)(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
-        # An officer saw the paper as it was before: a changed paper is looked at again.
+        # An officer saw the earlier paper: a changed paper must be checked again.
         same = known is not None and _paper_row(known) == _paper_row(paper)
         anew: dict[str, object] = {"seen": [], "seen_by": None, "seen_at": None}
         kept = {"seen": sorted(known.seen)} if same and known is not None else anew
@@ -162,12 +162,11 @@ def attach(
     by: str,
     may: Changeable | None = None,
 ) -> PlainFile:
-    """Keep a file of a paper; BadFile or BadPhoto says why the file is not taken.
+    """Keep a file of a paper. Raises BadFile or BadPhoto, which say why the file is not accepted.
 
-    RefusedError says that no file is taken now.
+    Raises RefusedError if no file is accepted now.
 
-    The content tells the kind of the file. A copy that we wrote is kept, never the file itself. `may` as in
-    `tell_paper`.
+    The content decides the kind of the file. A new copy is kept, never the file itself. `may` as in `tell_paper`.
     """
     asked = may or changeable
     plain = _plain(issuer, key, data)
@@ -203,7 +202,7 @@ def _plain(issuer: Issuer, key: str, data: bytes) -> PlainFile:
 
 
 def _make_room(connection: Connection, found: Application, key: str, at: datetime) -> None:
-    """A new photo replaces the earlier photo; every other paper has a maximum number of files."""
+    """Make room: a new photo replaces the earlier photo. Every other paper has a greatest number of files."""
     if key == PHOTO:
         f = APPLICATION_FILES
         this = (f.c.application_id == found.id, f.c.key == key, f.c.removed_at.is_(None))
@@ -215,7 +214,7 @@ def _make_room(connection: Connection, found: Application, key: str, at: datetim
 def detach(
     issuer: Issuer, application_id: str, file_id: str, *, at: datetime, by: str, may: Changeable | None = None
 ) -> None:
-    """Take a file back while the application may still be changed; `may` as in `tell_paper`."""
+    """Remove a file while the application may still be changed. `may` as in `tell_paper`."""
     with issuer.register.change() as connection:
         found = (may or changeable)(issuer, connection, application_id)
         known = next((one for one in found.files if one.id == file_id), None)
@@ -233,7 +232,7 @@ def missing(issuer: Issuer, application: Application, at: datetime, *, reviewed:
 
 
 def hand_in(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> Application:
-    """Hand in a complete application, or the missing papers; RefusedError while something is missing.
+    """Hand in a complete application, or the missing papers. Raises RefusedError while something is missing.
 
     A supplement goes back to the reviewer, and the term of the review goes on.
     """
@@ -255,7 +254,9 @@ def hand_in(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> Ap
 def step_in(
     issuer: Issuer, connection: Connection, found: Application, act: Act, *, at: datetime, by: str, **values: object
 ) -> State:
-    """Take one step inside a transaction: state, terms and the line of history. RefusedError from another state."""
+    """Take one step inside a transaction: state, terms, and the line of history. Raises RefusedError from another
+    state.
+    """
     state = next_state(found.state, act)
     if state is None:
         raise RefusedError(f"an application that is {found.state} takes no such step", "open its page anew")
@@ -269,7 +270,7 @@ def step_in(
 
 
 def _terms(issuer: Issuer, found: Application, act: Act, state: State, day: date) -> dict[str, object]:
-    """Return the days of a state: claiming and releasing do not begin a term again."""
+    """Return the days of a state. Claiming and releasing do not start a term again."""
     if act in (Act.CLAIM, Act.RELEASE):
         return {}
     if act is Act.ASK:
@@ -281,7 +282,7 @@ def _terms(issuer: Issuer, found: Application, act: Act, state: State, day: date
 
 
 def withdraw(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> None:
-    """Withdraw an application that is not decided; it stays visible to the office."""
+    """Withdraw an application that is not decided. The office can still see it."""
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)
         step_in(issuer, connection, found, Act.WITHDRAW, at=at, by=by, claimed_by=None)
@@ -289,7 +290,7 @@ def withdraw(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> N
 
 
 def new_secret(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> str:
-    """Give an application another secret code, for an applicant who lost it and was recognised at the office."""
+    """Give an application another secret code, for an applicant who lost it and was identified at the office."""
     code = new_code()
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)

@@ -1,7 +1,7 @@
-"""Rows of a file that an office hands over: CSV as Excel saves it (UTF-8, GB18030) and XLSX. Read a row at a time.
+"""Rows of a file from an office: CSV as Excel saves it (UTF-8, GB18030) and XLSX. Rows are read one at a time.
 
-A file from outside is untrusted: bounded in size, inflated size, rows and cells; macros, formulas, links to other files
-and declarations in its XML are refused. A cell tells its value; the meaning is read in another module.
+A file from outside is not trusted: its size, its unpacked size, its rows and its cells are limited. Macros, formulas,
+links to other files and declarations in its XML are refused. A cell gives its value; another module reads the meaning.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from openpyxl import load_workbook
 from openpyxl.utils.datetime import from_excel
 
 FILE_MOST: Final = 64 << 20
-"""The most bytes of a file."""
+"""The greatest size of a file, in bytes."""
 INFLATED_MOST: Final = 512 << 20
 TEXTS_MOST: Final = 96 << 20
-"""The most bytes of the texts that an XLSX file keeps apart from its cells: they are held in memory."""
+"""The greatest size of the texts that an XLSX file stores apart from its cells, in bytes: they are held in memory."""
 ROWS_MOST: Final = 200_000
 COLUMNS_MOST: Final = 100
 CELL_MOST: Final = 500
@@ -51,11 +51,11 @@ XML that is not well formed is a SyntaxError of either XML reader, whichever ope
 _FIRST_SERIAL, _LAST_SERIAL = 1, 2_958_465  # 1900-01-01 to 9999-12-31
 
 CellValue = str | int | float | date | None
-"""A text, a number or a day as the file has it; None for an empty cell."""
+"""A text, a number or a day as in the file, or None for an empty cell."""
 
 
 class BadSheet(ValueError):
-    """A file that is not read; `code` names the reason, the message the remedy."""
+    """A file that cannot be read. `code` names the reason, the message gives the remedy."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class BadSheet(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A cell that cannot be taken: a formula, an error value, too much text. `code` names the reason."""
+    """A cell that cannot be used: a formula, an error value, too much text. `code` names the reason."""
 
     code: str
 
@@ -78,13 +78,13 @@ class SheetRow:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing stands in it."""
+        """Return whether the row is empty."""
         return all(cell is None for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """An opened file: what it is (`csv utf-8`, `csv gb18030`, `xlsx`) and its rows, which can be gone through once."""
+    """An opened file: its kind (`csv utf-8`, `csv gb18030`, `xlsx`) and its rows, which can be read once."""
 
     form: str
     rows: Iterator[SheetRow]
@@ -92,7 +92,7 @@ class Sheet:
 
 @contextmanager
 def open_sheet(file: BinaryIO) -> Iterator[Sheet]:
-    """Open a file by its content, not by its name. Raises BadSheet for a file that is not read."""
+    """Open a file by its content, not by its name. Raises BadSheet for a file that cannot be read."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if size > FILE_MOST:
@@ -129,7 +129,7 @@ def _bounded(rows: Iterator[SheetRow]) -> Iterator[SheetRow]:
 
 
 def _encoding(file: BinaryIO) -> str:
-    """Return how a text file is written; a file that decodes as UTF-8 to its end is UTF-8."""
+    """Return the encoding of a text file. A file that decodes as UTF-8 to its end is UTF-8."""
     head = file.read(4)
     file.seek(0)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -185,7 +185,7 @@ def _text_cell(text: str) -> CellValue | Unreadable:
 
 
 def _refuse_unsafe(file: BinaryIO) -> None:
-    """Refuse bombs, macros, links to other files and XML declarations before anything is made of the file."""
+    """Refuse decompression bombs, macros, links to other files and XML declarations before the file is parsed."""
     try:
         with zipfile.ZipFile(file) as archive:
             _look_inside(archive)
@@ -209,7 +209,9 @@ def _look_inside(archive: zipfile.ZipFile) -> None:
 
 
 def _refuse_sizes(found: list[zipfile.ZipInfo]) -> None:
-    """A member is never inflated beyond what its header says, so that the headers can be believed."""
+    """Check the sizes in the headers. A member is never unpacked beyond its header's size, so the headers can be
+    believed.
+    """
     total = sum(one.file_size for one in found)
     packed = sum(one.compress_size for one in found)
     texts = sum(one.file_size for one in found if one.filename.casefold().endswith("sharedstrings.xml"))
@@ -220,7 +222,7 @@ def _refuse_sizes(found: list[zipfile.ZipInfo]) -> None:
 
 
 def _refuse_declarations(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> None:
-    """Refuse document types and entities, which no workbook needs; and XML that is not UTF-8, which could hide them."""
+    """Refuse document types and entities, which no workbook needs, and XML that is not UTF-8, which could hide them."""
     tail = b""
     with archive.open(one) as member:
         while piece := member.read(_PIECE):
@@ -269,7 +271,7 @@ def _cell(cell: object) -> CellValue | Unreadable:
 
 
 def day_of_serial(serial: float) -> date | None:
-    """Return the day that Excel stores as a number, None for a number that is no whole day."""
+    """Return the day that Excel stores as a number, or None for a number that is no whole day."""
     if not float(serial).is_integer() or not _FIRST_SERIAL <= serial <= _LAST_SERIAL:
         return None
     found = from_excel(int(serial))

@@ -1,7 +1,7 @@
 """The states of an application, the next steps, and who may take each step. Pure rules: no store, no clock.
 
-Two persons see every application: whoever recorded or reviewed an application does not decide it
-(docs/guide-coverage.md, Read right 13).
+Two persons see every application: a person who recorded or reviewed it does not decide it (docs/guide-coverage.md, Read
+right 13).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PERSON: Final = "person:"
 
 
 class State(StrEnum):
-    """Where an application stands. The last three are final."""
+    """The state of an application. The last three are final."""
 
     DRAFT = "draft"
     SUBMITTED = "submitted"
@@ -34,12 +34,12 @@ class State(StrEnum):
 
     @property
     def open(self) -> bool:
-        """Whether the office must still act, or waits for the applicant."""
+        """Return whether the office must still act, or waits for the applicant."""
         return self in _OPEN
 
     @property
     def final(self) -> bool:
-        """Whether nothing will change any more."""
+        """Return whether nothing will change any more."""
         return self in (State.APPROVED, State.REFUSED, State.WITHDRAWN)
 
 
@@ -83,10 +83,10 @@ def next_state(state: State, act: Act) -> State | None:
 
 @dataclass(frozen=True, slots=True)
 class OfficePerson:
-    """Somebody of the office. `id` is the office log's actor; only a signed-in person (`person:…`) reviews or decides.
+    """A person of the office. `id` is the office log's actor. Only a signed-in person (`person:…`) reviews or decides.
 
-    `reviews` are the departments whose first review is this person's, `decides` the tiers (and `by-decision`) that the
-    person's right covers; `*` stands for all.
+    `reviews` are the departments for which this person does the first review. `decides` are the tiers (and
+    `by-decision`) that the person's right covers. `*` stands for all.
     """
 
     id: str
@@ -95,20 +95,20 @@ class OfficePerson:
 
     @property
     def named(self) -> bool:
-        """Whether a person stands behind the id: a command line names a user of a machine, not a person."""
+        """Return whether a person stands behind the id. A command line names a user of a machine, not a person."""
         return self.id.startswith(_PERSON)
 
     def may_review(self, department: str) -> bool:
-        """Whether the first review of a department's grounds is this person's."""
+        """Return whether this person may do the first review of a department's grounds."""
         return self.named and bool(self.reviews & {department, ALL})
 
     def may_decide(self, what: str) -> bool:
-        """Whether this person's right covers a tier, or `by-decision`."""
+        """Return whether this person's right covers a tier, or `by-decision`."""
         return self.named and bool(self.decides & {what, ALL})
 
 
 class Objection(StrEnum):
-    """Why a person may not take a step: shown before the click, and answered after the click."""
+    """Why a person may not take a step. It is shown before the click, and answered after the click."""
 
     WRONG_STATE = "wrong-state"
     NOT_A_PERSON = "not-a-person"
@@ -120,7 +120,7 @@ class Objection(StrEnum):
 
 
 def decided_under(ground: Ground) -> str:
-    """Return the right that a decision on a ground needs: the tier's, or `by-decision` where the ground fixes none."""
+    """Return the right that a decision on a ground needs: the tier's, or `by-decision` if the ground fixes no tier."""
     return ground.tier or BY_DECISION
 
 
@@ -134,7 +134,9 @@ def review_objection(person: OfficePerson, department: str, claimed_by: str | No
 
 
 def decision_objection(person: OfficePerson, ground: Ground, involved: Iterable[str | None]) -> Objection | None:
-    """Return why a person may not decide; `involved` are those who recorded, checked or reviewed the application."""
+    """Return why a person may not decide, or None. `involved` are those who recorded, checked or reviewed the
+    application.
+    """
     if not person.named:
         return Objection.NOT_A_PERSON
     if not person.may_decide(decided_under(ground)):
@@ -143,7 +145,7 @@ def decision_objection(person: OfficePerson, ground: Ground, involved: Iterable[
 
 
 def due_on(programme: Programme, state: State, since: date) -> date | None:
-    """Return the last day of the term that began on the day after `since`, or None if nobody is waited for."""
+    """Return the last day of the term that began on the day after `since`, or None if the state has no term."""
     applying = programme.applying
     days = {
         State.SUBMITTED: applying.review_days,
@@ -155,6 +157,6 @@ def due_on(programme: Programme, state: State, since: date) -> date | None:
 
 
 def resumed_due(programme: Programme, due: date, asked_on: date, supplied_on: date) -> date:
-    """Return when a review is due after a supplement: waiting for the applicant does not use up the office's time."""
+    """Return when a review is due after a supplement. The wait for the applicant does not use up the office's time."""
     left = max(1, working_days_between(programme, asked_on, due))
     return after_working_days(programme, supplied_on, left)

@@ -1,4 +1,4 @@
-"""Limbs tried against figures, and the self-check's answer: which tier somebody may apply for. Pure rules."""
+"""Compares limbs with figures, and answers the self-check: for which tier a person may apply. Pure rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from cards.programme.types import Ground, Limb, Programme, Threshold
 
 Fact = int | date
-"""A figure as it was told: an amount or a place; for a measure in years, the day from which the years are counted."""
+"""A given figure: an amount or a place; for a measure in years, the day from which the years are counted."""
 
 _COMPARE: Final = {">": gt, ">=": ge, "<": lt, "<=": le, "=": eq}
 YEARS: Final = "years"
@@ -19,7 +19,7 @@ YEARS: Final = "years"
 
 @dataclass(frozen=True, slots=True)
 class TriedThreshold:
-    """A threshold tried: `met` None where its figure was not told."""
+    """A compared threshold. `met` is None if its figure was not given."""
 
     threshold: Threshold
     met: bool | None
@@ -27,7 +27,7 @@ class TriedThreshold:
 
 @dataclass(frozen=True, slots=True)
 class Possible:
-    """A ground and limb that fit the figures, and their tier; `tier` None for case-by-case grounds."""
+    """A ground and limb that fit the figures, and their tier. `tier` is None for case-by-case grounds."""
 
     tier: str | None
     ground: Ground
@@ -35,14 +35,14 @@ class Possible:
 
 
 def try_limb(limb: Limb, facts: Mapping[str, Fact], today: date) -> tuple[TriedThreshold, ...]:
-    """Try every threshold of a limb. 「（含）」 includes the number, 「超过」 does not (docs/guide-coverage.md,
+    """Compare every threshold of a limb. 「（含）」 includes the number, 「超过」 does not (docs/guide-coverage.md,
     Assumptions).
     """
     return tuple(TriedThreshold(one, _met(one, facts.get(one.measure), today)) for one in limb.thresholds)
 
 
 def limb_lacks(limb: Limb, facts: Mapping[str, Fact], today: date) -> Iterator[tuple[str, bool]]:
-    """Yield each measure whose threshold is not met, once, and whether its figure was told."""
+    """Yield each measure whose threshold is not met, once, and whether its figure was given."""
     failed = {one.threshold.measure: one.met is not None for one in try_limb(limb, facts, today) if not one.met}
     yield from failed.items()
 
@@ -58,7 +58,7 @@ def _met(threshold: Threshold, fact: Fact | None, today: date) -> bool | None:
 
 
 def anniversary(day: date, years: int) -> date:
-    """Return the same day `years` later; 1 March after a 29 February."""
+    """Return the same day `years` later. After a 29 February, this is 1 March."""
     try:
         return day.replace(year=day.year + years)
     except ValueError:
@@ -70,7 +70,7 @@ def possible(
 ) -> list[Possible]:
     """Return the grounds that fit the ticked limbs and the given figures, highest tier first.
 
-    A figure that misses one tier is tried at limbs of other tiers with the same measure and the same proofs.
+    A figure that misses one tier is compared with limbs of other tiers that have the same measure and the same proofs.
     """
     found = []
     for code, limb_code in ticked:
@@ -83,7 +83,7 @@ def possible(
 
 
 def _alike(programme: Programme, code: str, limb_code: str) -> Iterator[tuple[Ground, Limb]]:
-    """Yield the ticked limb and the limbs like it, highest tier first."""
+    """Yield the ticked limb and similar limbs, highest tier first."""
     ground = programme.grounds.get(code)
     ticked = next((limb for limb in ground.limbs if limb.code == limb_code), None) if ground else None
     if ground is None or ticked is None:

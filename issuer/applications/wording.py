@@ -1,4 +1,4 @@
-"""Names what is missing, in both languages: for the applicant's page, the supplement notice and the officer's list."""
+"""Names missing things in both languages: for the applicant's page, the supplement notice and the officer's list."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _EMPTY: Final = Text("", "")
 
 
 def lack_text(programme: Programme, claim: Claim, lack: Lack) -> Text:
-    """Return one thing that is missing as a sentence that names the paper."""
+    """Return one missing thing as a sentence that names the paper."""
     paper = requirement_of(programme, claim, lack.key)
     part = _part(programme, claim, lack, paper)
     said = _LABEL[lack.kind] if lack.kind in _LABEL else _PLAIN[lack.kind]
@@ -47,13 +47,13 @@ def lack_text(programme: Programme, claim: Claim, lack: Lack) -> Text:
 
 
 def lack_texts(programme: Programme, claim: Claim, found: Iterable[Lack]) -> list[Text]:
-    """Return all that is missing, each once, in order."""
+    """Return all missing things, each once, in order."""
     texts = [lack_text(programme, claim, lack) for lack in found]
     return list(dict.fromkeys(texts))
 
 
 def requirement_of(programme: Programme, claim: Claim, key: str) -> Requirement | None:
-    """Return the paper with a key, None for a key that no paper of the application has."""
+    """Return the paper with a key, or None if the application has no such paper."""
     named = ground_of(programme, claim.ground, claim.limb)
     if named is None:
         return None
@@ -71,7 +71,9 @@ def _part(programme: Programme, claim: Claim, lack: Lack, paper: Requirement | N
 
 
 def short_name(paper: Requirement) -> Text:
-    """Return a paper's name for lists: its own short name, else the name up to the first comma, without a full stop."""
+    """Return a paper's name for lists: its own short name, otherwise its name up to the first comma, without a full
+    stop.
+    """
     if paper.short is not None:
         return paper.short
     zh, en = paper.name.zh.rstrip("。"), paper.name.en.rstrip(".")
@@ -79,7 +81,7 @@ def short_name(paper: Requirement) -> Text:
 
 
 def supplement_text(programme: Programme, claim: Claim, found: Iterable[Lack]) -> Text:
-    """Return the notice that asks for all that is missing at once, as a list of numbered lines."""
+    """Return the notice that asks for everything missing at once, as a list of numbered lines."""
     texts = lack_texts(programme, claim, found)
     number = programme.general_contact.number
     en = "; ".join(f"{place}. {text.en}" for place, text in enumerate(texts, 1))
@@ -88,7 +90,7 @@ def supplement_text(programme: Programme, claim: Claim, found: Iterable[Lack]) -
 
 
 def plain_lack(programme: Programme, lack: Lack) -> Text:
-    """Return what is missing by the papers' names alone, for a list that opens no application."""
+    """Return missing things by the papers' names alone, for a list that opens no application."""
     document = programme.documents.get(lack.key)
     variants = (one for document in programme.documents.values() for one in document.variants)
     name = document.name if document is not None else next((one.text for one in variants if one.code == lack.key), None)

@@ -1,1 +1,1 @@
-"""The commands of `python -m issuer`, one file a subject."""
+"""The commands of `python -m issuer`, one file for each subject."""

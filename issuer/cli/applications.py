@@ -1,4 +1,4 @@
-"""`python -m issuer application …`: the worklist, and files of platforms and departments. Nothing is decided here."""
+"""`python -m issuer application …`: the worklist, and files from platforms and departments. Nothing is decided here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def application() -> None:
-    """Applications: list them, import files. Reviews and decisions are made by persons, on the office's pages."""
+    """Applications: list them, import files. Persons review and decide on the office's pages."""
 
 
 @application.command("list")
@@ -31,7 +31,7 @@ def application() -> None:
 @json_option
 @click.pass_obj
 def list_applications(office: IssuerCli, /, *, state: str | None, limit: int, as_json: bool) -> None:
-    """List applications, the earliest due first."""
+    """List applications, earliest due day first."""
     asked = Filter(states=None if state is None else frozenset({State(state)}))
     with office.issuer() as issuer:
         found = records.listed(issuer, asked, limit=limit)
@@ -96,7 +96,7 @@ def _run(office: IssuerCli, file: Path, options: ImportOptions, dry_run: bool, a
 
 
 def _found(office: IssuerCli, issuer: Issuer, file: BinaryIO, options: ImportOptions, *, dry_run: bool) -> FileSummary:
-    """Check the file first. Report the faults alone when a fault stops the import."""
+    """Check the file first. If a fault stops the import, report only the faults."""
     found = importing.look(issuer, file, options, at=office.now())
     if dry_run or (found.faulty and not options.skip_faulty):
         return found

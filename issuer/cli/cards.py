@@ -35,7 +35,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def card() -> None:
-    """Cards: named by their number or their id."""
+    """Cards, named by their number or their id."""
 
 
 @card.command()
@@ -50,7 +50,7 @@ def issue(
 ) -> None:
     """Issue a card of the highest tier that the holder's grounds give.
 
-    For a holder without an approved application this breaks the glass: a line of the office log says so, for auditors.
+    For a holder without an approved application, this breaks the glass: the office log has a line for auditors.
     """
     jwk = None if key is None else _jwk(key.read())
     with office.issuer(publishes=publishes) as issuer:
@@ -116,7 +116,7 @@ def qr(
     scale: int,
     light: bool,
 ) -> None:
-    """Draw a card's QR code. A phone draws its own, with a fresh proof."""
+    """Draw a card's QR code. A phone draws its own code, with a fresh proof."""
     if plain and digits:
         raise click.UsageError("--plain and --digits exclude one another")
     with office.issuer() as issuer:
@@ -146,7 +146,7 @@ def pdf(office: IssuerCli, /, *, name: str, output: Path, fonts: Path) -> None:
 @json_option
 @click.pass_obj
 def suspend(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
-    """Suspend a card for a while."""
+    """Suspend a card for some time."""
     _change(office, name, partial(lifecycle.suspend, because=because), publishes=publishes, as_json=as_json)
 
 
@@ -178,7 +178,7 @@ def revoke(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as
 @json_option
 @click.pass_obj
 def reissue(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
-    """Replace a card by a new one with a new number, on today's grounds; the old one is revoked."""
+    """Replace a card by a new card with a new number, on today's grounds. The old card is revoked."""
     _change(office, name, partial(reissue_card, because=because), publishes=publishes, as_json=as_json)
 
 
@@ -187,7 +187,9 @@ def reissue(office: IssuerCli, /, *, name: str, because: str, publishes: bool, a
 @json_option
 @click.pass_obj
 def enrol(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
-    """Make a one-time code for a phone card. The code is shown once; the holder types it with the ID's last four."""
+    """Make a one-time code for a phone card. It is shown once. The holder types it with the ID's last four
+    characters.
+    """
     with office.issuer() as issuer:
         made = make_code(issuer, holder_id, by=office.actor, at=office.now())
     shown: dict[str, object] = {"code": made.code, "link": made.link, "expires_at": rfc3339(made.expires_at)}
@@ -195,7 +197,7 @@ def enrol(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
 
 
 def _change(office: IssuerCli, name: str, act: Callable[..., IssuedCard], *, publishes: bool, as_json: bool) -> None:
-    """Change the card of this number or id, and show how the card stands afterwards."""
+    """Change the card with this number or id, and show its state afterwards."""
     with office.issuer(publishes=publishes) as issuer:
         found = find_card(issuer, name)
         _show(issuer, act(issuer, found.id, by=office.actor, at=office.now()), as_json)
@@ -230,7 +232,7 @@ def _write(data: bytes, output: Path | None, *, binary: bool) -> None:
         sys.stdout.buffer.write(data)
         return
     try:
-        # For its owner alone from the start: a copyable card, perhaps with a full name and a photo.
+        # Only for its owner from the start: it is a copyable card, perhaps with a full name and a photo.
         handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(data)

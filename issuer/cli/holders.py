@@ -35,7 +35,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.group()
 def holder() -> None:
-    """Holders (持卡人): people, their photos, the grounds they were approved on."""
+    """Holders (持卡人): people, their photos, and their approved grounds."""
 
 
 @holder.command()
@@ -55,7 +55,7 @@ def add(
     phone: str | None,
     as_json: bool,
 ) -> None:
-    """Register a person. The ID's number is asked for, or read from --id-file, never given as an argument."""
+    """Register a person. The ID's number is asked for, or read from --id-file. It is never an argument."""
     at = office.now()
     with office.issuer() as issuer:
         today = at.astimezone(issuer.programme.zone).date()
@@ -110,7 +110,7 @@ def list_(office: IssuerCli, /, *, after: str, limit: int, as_json: bool) -> Non
 @json_option
 @click.pass_obj
 def show(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
-    """Show a holder with the full name, grounds and cards. The office log notes the reading."""
+    """Show a holder with the full name, grounds and cards. The office log records the reading."""
     with office.issuer() as issuer:
         found = find_holder(issuer, holder_id)
         with issuer.register.change() as connection:
@@ -128,7 +128,7 @@ def show(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def photo(office: IssuerCli, /, *, holder_id: str, file: Path, as_json: bool) -> None:
-    """Keep a photo: a JPEG of the size that the programme asks for. The picture is stored without metadata."""
+    """Keep a photo: a JPEG of the size in the programme. It is stored without metadata."""
     with office.issuer() as issuer:
         set_photo(issuer, holder_id, file.read_bytes(), by=office.actor, at=office.now())
     emit({"holder": holder_id, "photo": True}, as_json, "photo kept")
@@ -159,7 +159,7 @@ def ground(
     basis_ends: datetime | None,
     **told: str | None,
 ) -> None:
-    """Record a ground (申领条件) that was approved, such as `gold-6`; it decides the tier."""
+    """Record an approved ground (申领条件), such as `gold-6`. The ground decides the tier."""
     new = NewGround(
         code,
         contract_ends=contract_ends and contract_ends.date(),
@@ -178,7 +178,7 @@ def ground(
 @json_option
 @click.pass_obj
 def withdraw(office: IssuerCli, /, *, holder_id: str, ground_id: int, as_json: bool) -> None:
-    """Withdraw a ground. Every card of the holder ends, or is replaced by a card of the tier that is left."""
+    """Withdraw a ground. Every card of the holder ends, or is replaced by a card of the remaining tier."""
     with office.issuer() as issuer:
         left = withdraw_ground(issuer, holder_id, ground_id, by=office.actor, at=office.now())
     shown = {"holder": holder_id, "ground": ground_id, "withdrawn": True, "live_cards": [card.number for card in left]}
@@ -191,7 +191,7 @@ def withdraw(office: IssuerCli, /, *, holder_id: str, ground_id: int, as_json: b
 @json_option
 @click.pass_obj
 def died(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: bool) -> None:
-    """End every ground and card of a holder who died, and release what is booked. The data stay until `erase`."""
+    """End every ground and card of a holder who died, and release the bookings. The data stay until `erase`."""
     del sure
     with office.issuer() as issuer:
         ended = note_death(issuer, holder_id, by=office.actor, at=office.now())
@@ -204,7 +204,9 @@ def died(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: bool) -> 
 @json_option
 @click.pass_obj
 def erase_holder(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: bool) -> None:
-    """Erase a holder: cards end, name, ID, telephone, photo, papers go, and every verifier is told to erase too."""
+    """Erase a holder: cards end, personal data (name, ID, telephone, photo, papers) go, and verifiers must erase
+    too.
+    """
     del sure
     with office.issuer() as issuer:
         done = erase(issuer, holder_id, by=office.actor, at=office.now())
@@ -220,7 +222,7 @@ def erase_holder(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: b
 @json_option
 @click.pass_obj
 def benefit(office: IssuerCli, /, *, holder_id: str, benefit: str, ruling: str | None, as_json: bool) -> None:
-    """Record a benefit granted elsewhere, or the ruling on it; verifiers learn of it with the next `publish`."""
+    """Record a benefit granted elsewhere, or the ruling on it. Verifiers learn of it with the next `publish`."""
     with office.issuer() as issuer:
         find_holder(issuer, holder_id)
         if ruling is None:

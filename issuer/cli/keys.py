@@ -1,4 +1,4 @@
-"""`python -m issuer key …`: what `/office/keys` does, for whoever keeps the issuer's machine."""
+"""`python -m issuer key …`: the same as `/office/keys`, for operators of the issuer's machine."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NOT_HERE: Final = "not on this machine"
 
 @click.group()
 def key() -> None:
-    """Signing keys: list them, rotate one with overlap, drop a compromised one, list the cards that one signed."""
+    """Signing keys: list them, rotate a key with overlap, drop a compromised key, list the cards that a key signed."""
 
 
 @key.command("list")
 @json_option
 @click.pass_obj
 def list_keys(office: IssuerCli, /, *, as_json: bool) -> None:
-    """List the keys: what each does, until when it signs and is trusted."""
+    """List the keys: what each does, until when it signs, and until when it is trusted."""
     with office.issuer() as issuer:
         found = signing_keys.key_lines(issuer, office.now())
     shown = [one.key.to_json() | {"doing": one.doing, "due": one.due} for one in found]
@@ -51,7 +51,7 @@ def list_notes(office: IssuerCli, /, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rotate(office: IssuerCli, /, *, purpose: str, as_json: bool) -> None:
-    """Make the successor of a PURPOSE's key and publish it; it signs some days later, the old one stays trusted."""
+    """Make and publish the next key of a PURPOSE. It signs some days later; the old key stays trusted."""
     with office.issuer() as issuer:
         made = signing_keys.rotate(issuer, Purpose(purpose), by=office.actor, at=office.now())
     emit(made.to_json(), as_json, f"{purpose} key {made.kid} signs from {rfc3339(made.signs_from)}")
@@ -63,7 +63,7 @@ def rotate(office: IssuerCli, /, *, purpose: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def drop(office: IssuerCli, /, *, kid: str, sure: bool, as_json: bool) -> None:
-    """Drop a compromised key: its successor signs at once; `key cards KID` lists the cards to make anew."""
+    """Drop a compromised key. Its successor signs at once. `key cards KID` lists the cards to make again."""
     del sure
     with office.issuer() as issuer:
         done = signing_keys.drop(issuer, kid, by=office.actor, at=office.now())

@@ -1,4 +1,4 @@
-"""`python -m issuer notice …`: what waits to be sent to applicants, and what could not be sent."""
+"""`python -m issuer notice …`: notices to applicants that wait or could not be sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from issuer.cli.office import IssuerCli
 
 @click.group()
 def notice() -> None:
-    """Notices to applicants: list them, have one sent again. The background work sends them."""
+    """Notices to applicants: list them, send one again. The background work sends them."""
 
 
 @notice.command("list")
@@ -33,7 +33,7 @@ def list_notices(office: IssuerCli, /, *, everything: bool, limit: int, as_json:
 @json_option
 @click.pass_obj
 def again(office: IssuerCli, /, *, number: int, as_json: bool) -> None:
-    """Have the notice NUMBER, which was given up, sent again."""
+    """Send the given-up notice NUMBER again."""
     with office.issuer() as issuer:
         notices.again(issuer, number, by=office.actor, at=office.now())
     emit({"notice": number}, as_json, f"notice {number} is sent again")

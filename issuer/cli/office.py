@@ -1,4 +1,4 @@
-"""What every command works with: settings, a clock, who acts; and faults turned into `error:` and `hint:` lines."""
+"""What every command works with: settings, a clock, the actor. Faults become `error:` and `hint:` lines."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class IssuerCli:
-    """The context of a command line; tests hand in a fixed clock."""
+    """The context of a command line. Tests pass a fixed clock."""
 
     clock: Clock
 
     @property
     def actor(self) -> str:
-        """Who acts, as the office log writes it."""
+        """Return the actor, in the form of the office log."""
         try:
             return f"cli:{getpass.getuser()}"[:80]
-        except (KeyError, OSError):  # a user id without a name, as in some containers
+        except (KeyError, OSError):  # A user id without a name, as in some containers
             return f"cli:uid-{os.getuid()}"
 
     def now(self) -> datetime:
@@ -48,14 +48,14 @@ class IssuerCli:
         return self.clock.now()
 
     def verifies(self) -> bool:
-        """Tell whether check-ins are taken by this machine's processes too."""
+        """Return whether this machine's processes also take check-ins."""
         return load_settings(os.environ, self.clock).serves("verifier")
 
     @contextmanager
     def issuer(self, *, roots: Path | None = None, publishes: bool = True, make: bool = False) -> Iterator[Issuer]:
         """Open the office that the settings describe, close it at the end, and turn its faults into refusals.
 
-        A register that is not there is refused unless `make`: a folder's name may be mistyped.
+        A missing register is refused unless `make`, because a folder's name may be mistyped.
         """
         settings = load_settings(os.environ, self.clock)
         if not make:
@@ -92,7 +92,7 @@ def no_publish_option(command: Command) -> Command:
 
 
 def identity_options(command: Command) -> Command:
-    """Add what tells an identity: `--id-type`, `--country`, `--id-file`. The number itself is never an argument."""
+    """Add the options of an identity: `--id-type`, `--country`, `--id-file`. The number itself is never an argument."""
     for option in (
         click.option("--id-file", type=click.File("r", encoding="utf-8"), help="A file with the number; - is stdin."),
         click.option("--country", help="Three letters, with a passport: DEU."),
@@ -109,7 +109,7 @@ def identity_options(command: Command) -> Command:
 
 
 def read_identity(id_type: str, country: str | None, id_file: IO[str] | None, today: date) -> Identity:
-    """Ask for a number, or read it, and check it. A command line would show it to every user of the machine."""
+    """Ask for a number, or read it, and check it. On the command line, every user of the machine could see it."""
     if id_file is None:
         number = click.prompt("Number of the ID (not shown)", hide_input=True, err=True)
     else:

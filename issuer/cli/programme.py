@@ -1,4 +1,4 @@
-"""`python -m issuer programme …`: check a programme file before the file replaces the present one."""
+"""`python -m issuer programme …`: check a programme file before it replaces the present one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _OWN = frozenset({"sha256"})
 
 @click.group()
 def programme() -> None:
-    """Programme files: check one, compare two, play a month on paper. Nothing is changed by this."""
+    """Programme files: check one, compare two, play a month on paper. These commands change nothing."""
 
 
 @programme.command()
 @click.argument("file", type=_FILE)
 @json_option
 def check(*, file: Path, as_json: bool) -> None:
-    """Name every fault of a programme file, each with its place and the remedy; exit 1 with a fault."""
+    """Name every fault of a programme file, each with its place and the remedy. Exits 1 if there is a fault."""
     found = _loaded(file)
     counts = {"services": len(found.services), "grounds": len(found.grounds), "assumptions": len(found.assumptions)}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -40,7 +40,7 @@ def check(*, file: Path, as_json: bool) -> None:
 @click.argument("new", type=_FILE)
 @json_option
 def diff(*, old: Path, new: Path, as_json: bool) -> None:
-    """Tell what differs between two programme files, and which tiers a changed service concerns."""
+    """Show the differences between two programme files, and the tiers that a changed service concerns."""
     rows = list(_differences(_loaded(old), _loaded(new)))
     lines = [f"{row['place']}: {row['old']} -> {row['new']}{_whom(row)}" for row in rows]
     emit(rows, as_json, "\n".join(lines) or "nothing differs")
@@ -112,7 +112,7 @@ def _leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _tiers(place: str, old: Programme, new: Programme) -> list[str]:
-    """Return the tiers that a service's change concerns, in the old file or the new one."""
+    """Return the tiers that a service's change concerns, in the old file or the new file."""
     section, _, rest = place.partition(".")
     code = rest.partition(".")[0]
     found = [one.services[code].tiers for one in (old, new) if section == "services" and code in one.services]

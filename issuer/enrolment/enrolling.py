@@ -1,7 +1,7 @@
-"""A phone becomes a card: one-time codes, the ID's last four characters, one phone a holder, a recovery code.
+"""A phone becomes a card: one-time codes, the ID's last four characters, one phone for each holder, a recovery code.
 
-What fails for a reason that a stranger must not learn gives one answer, None; every guess is counted durably. Who has
-proved both the code and the ID's characters is told what is so (NoCardGiven).
+All failures whose reason a stranger must not learn have the same answer, None. Every guess is counted durably. A person
+who has proved both the code and the ID's characters learns the reason (NoCardGiven).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from keys.jwk import thumbprint
 
 CODE_LIVES: Final = timedelta(days=7)
 ATTEMPTS_MOST: Final = 5
-"""Wrong last characters that one code bears; then it is cancelled."""
+"""How many wrong last characters one code allows. After that, it is cancelled."""
 ACTIVATIONS_MOST: Final = 6
-"""Phones that one holder enrols in a year, the same one counted once; more is somebody passing codes around, and goes
-to the office.
+"""How many different phones one holder may enrol in a year. More means that somebody passes codes around, and the
+holder must go to the office.
 """
 ACTIVATIONS_IN: Final = timedelta(days=365)
 REPEAT_WITHIN: Final = timedelta(minutes=10)
-"""A phone whose answer was lost may send the same enrolment again, with the same key."""
+"""Within this time, a phone whose answer was lost may send the same enrolment again, with the same key."""
 CODE: Final = "enrolment"
 RECOVERY: Final = "recovery"
 PHONE: Final = "phone"
@@ -45,15 +45,15 @@ NEW_PHONE: Final = "new-phone"
 """Why the card of an earlier phone ended."""
 
 REPLACED, USED, OVER, NOT_ENTITLED, TOO_MANY = "replaced", "used", "over", "not-entitled", "too-many"
-"""Why a phone that proved code and ID gets no card: a newer code was made, this one was used or is over, the ground
-ended, or the holder enrolled too many phones.
+"""Why a phone that proved code and ID gets no card: there is a newer code, this code was used or has expired, the
+ground ended, or the holder enrolled too many phones.
 """
 
 T = ENROLMENT_CODES
 
 
 class NoCardGiven(Exception):
-    """The code belongs to the holder and still gives no card. `reason` is one of the reasons above."""
+    """The code belongs to the holder, but gives no card. `reason` is one of the reasons above."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,7 +62,9 @@ class NoCardGiven(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentCode:
-    """A code as it is shown, once; `link` opens the wallet page with it (in the fragment, so no server logs it)."""
+    """A code as it is shown, once. `link` opens the wallet page with the code in the fragment, so that no server logs
+    it.
+    """
 
     code: str = field(repr=False)
     link: str = field(repr=False)
@@ -71,7 +73,7 @@ class EnrolmentCode:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A phone's new card, and the recovery code that is shown this once."""
+    """A phone's new card, and the recovery code, which is shown only this once."""
 
     card: IssuedCard
     recovery_code: str = field(repr=False)
@@ -79,9 +81,9 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What a phone sends: the code, the ID's last four characters as typed, and its public key, already checked.
+    """The values that a phone sends: the code, the ID's last four characters as typed, and its checked public key.
 
-    `phone`: the mark that its browser keeps, by which the same phone is known when its key was lost; None for none.
+    `phone`: the mark in its browser, which identifies the same phone after its key was lost; None without a mark.
     """
 
     code: str = field(repr=False)
@@ -91,9 +93,9 @@ class Enrolment:
 
 
 def make_code(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> EnrolmentCode:
-    """Make a one-time code for a holder's phone; an earlier unused one is cancelled.
+    """Make a one-time code for a holder's phone. An earlier unused code is cancelled.
 
-    RefusedError without a ground that holds, and when the holder enrolled too many phones within a year.
+    Raises RefusedError if no ground holds, or if the holder enrolled too many phones within a year.
     """
     code = new_code()
     with issuer.register.change() as connection:
@@ -114,16 +116,16 @@ def make_code(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Enrol
 
 
 def is_open_code(issuer: Issuer, code: str) -> bool:
-    """Tell whether a code is known at all; guesses end here, before anything is locked or written."""
+    """Return whether a code is known at all. Guesses end here, before anything is locked or written."""
     with issuer.register.read() as connection:
         return _row(issuer, connection, code) is not None
 
 
 def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enrolled | None:
-    """Use a code up and return the phone's card, in one transaction with the end of the card of an earlier phone.
+    """Use up a code and return the phone's card. The card of an earlier phone ends in the same transaction.
 
-    None if the code is unknown or was guessed at too often, the last characters are wrong (which is counted), or the
-    key is another holder's. Raises NoCardGiven if both are right and there is no card all the same.
+    Return None if the code is unknown or was guessed at too often, if the last characters are wrong (this is counted),
+    or if the key is another holder's. Raises NoCardGiven if both are right but there is no card.
     """
     with issuer.register.change() as connection:
         row = _row(issuer, connection, enrolment.code)
@@ -145,8 +147,8 @@ def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enr
 def _entitled(
     issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], phone: str | None, at: datetime
 ) -> Entitlement:
-    """Return what the holder of a proved code is entitled to now. Raises NoCardGiven if the code or the holder is
-    not.
+    """Return what the holder of a proved code is entitled to now. Raises NoCardGiven if the code or the holder allows
+    no card.
     """
     if row.cancelled_at is not None:
         raise NoCardGiven(REPLACED if _has_newer(connection, row) else OVER)
@@ -178,7 +180,7 @@ def _new_phone(
     by: str,
     at: datetime,
 ) -> IssuedCard:
-    """Issue the phone's card; the earlier phone's ends, and what shows another tier is replaced."""
+    """Issue the phone's card. The earlier phone's card ends, and cards of another tier are replaced."""
     others = live_cards(issuer, connection, holder_id)
     card = create_card(issuer, connection, holder_id, held, form=Form.PHONE, key=key, by=by, at=at)
     for other in others:
@@ -238,7 +240,7 @@ def _cancel_open(connection: Connection, holder_id: str, *, by: str, at: datetim
 
 
 def _activations(connection: Connection, holder_id: str, at: datetime, *, besides: str | None = None) -> int:
-    """Return how many other phones a holder enrolled within a year; an unknown phone counts as another."""
+    """Return how many other phones a holder enrolled within a year. An unknown phone counts as another phone."""
     used = sa.select(T.c.phone_hash).where(T.c.holder_id == holder_id, T.c.used_at > at - ACTIVATIONS_IN)
     phones = connection.execute(used).scalars().all()
     return phones.count(None) + len({phone for phone in phones if phone is not None and phone != besides})

@@ -1,4 +1,4 @@
-"""A phone's card after enrolment: refresh by its key, block and unblock by the recovery code."""
+"""A phone's card after enrolment: refresh with its key, block and unblock with the recovery code."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from keys.jwk import thumbprint
 from keys.tokens import parse_unverified
 
 RECOVERY_TRIES: Final = Policy(ceiling=None, memory=timedelta(days=1))
-"""Wrong codes slow down whoever sends them, for one number and from one place. A right code is never refused: it has
-80 bits, so that no number of guesses finds it, and a lock would only keep its holder away.
+"""Wrong codes slow down their sender, for one number and from one place. A right code is never refused: it has 80 bits,
+so that guessing cannot find it, and a lock would only stop its holder.
 """
 _CHAIN_MOST: Final = 20
 
@@ -44,7 +44,7 @@ _CHAIN_MOST: Final = 20
 class NotValid(Exception):
     """The card of a phone that proved its key gets no new token.
 
-    `reason` is revoked, moved (another phone of the holder took its place), suspended or not-entitled.
+    `reason` is revoked, moved (another phone of the holder replaced it), suspended or not-entitled.
     """
 
     def __init__(self, reason: str) -> None:
@@ -54,7 +54,7 @@ class NotValid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The card to show from now on; `anew` False when the token in hand is still young."""
+    """The card to show from now on. `anew` is False if the present token is still young."""
 
     card: IssuedCard
     anew: bool
@@ -63,7 +63,7 @@ class Refreshed:
 def claimed_card(issuer: Issuer, token: str) -> IssuedCard | None:
     """Return the register's card that a token names, unverified, or None if it names none.
 
-    The token's own signature is not asked about: the caller has the register's key for this card prove the call.
+    The token's own signature is not checked: the caller verifies the call with the register's key for this card.
     """
     try:
         card_id = parse(parse_unverified(token, CARD).claims).card_id
@@ -74,7 +74,7 @@ def claimed_card(issuer: Issuer, token: str) -> IssuedCard | None:
 
 
 def first_use_of_proof(issuer: Issuer, key_thumbprint: str, proof_id: str, forget_at: datetime, at: datetime) -> bool:
-    """Remember a proof for good, whichever process sees it; tell whether this is the first time."""
+    """Remember a proof for good, for all processes. Return whether this is the first time."""
     with issuer.register.change() as connection:
         connection.execute(PROOFS_SEEN.delete().where(PROOFS_SEEN.c.forget_at < at))
         named = {"thumbprint": key_thumbprint, "proof_id": proof_id}
@@ -82,10 +82,10 @@ def first_use_of_proof(issuer: Issuer, key_thumbprint: str, proof_id: str, forge
 
 
 def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed:
-    """Sign a phone's card again: its times alone change. Before the programme's day the token in hand is given again.
+    """Sign a phone's card again; only its times change. Before the day in the programme, the present token is returned.
 
-    A card that the office replaced gives its successor, if that is bound to the same key. NotValid for a card that is
-    not valid, and for a holder who is no longer entitled to its tier.
+    For a card that the office replaced, return its successor, if it is bound to the same key. Raises NotValid for a
+    card that is not valid, and for a holder who is no longer entitled to its tier.
     """
     at = from_epoch(to_epoch(at))
     with issuer.register.change() as connection:
@@ -103,7 +103,7 @@ def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed
 
 
 def _is_trusted(issuer: Issuer, card: IssuedCard, at: datetime) -> bool:
-    """Tell whether verifiers still know the key that signed a card: a dropped key left with the next bundle."""
+    """Return whether verifiers still know the key that signed a card. A dropped key leaves with the next bundle."""
     return signing_key_id(card) in {key.kid for key in issuer.keys.published(at)}
 
 
@@ -114,13 +114,13 @@ def _standing(card: IssuedCard) -> str:
 
 
 def took_over(issuer: Issuer, card: IssuedCard) -> bool:
-    """Tell whether a phone's card replaced the card of an earlier phone."""
+    """Return whether a phone's card replaced the card of an earlier phone."""
     found = (one for one in cards_of(issuer, card.holder_id) if one.replaced_by == card.id)
     return any(one.ended_because == NEW_PHONE for one in found)
 
 
 def others_of(issuer: Issuer, card: IssuedCard) -> tuple[IssuedCard, ...]:
-    """Return the other cards that the holder has now: printed, chip, tag."""
+    """Return the other present cards of the holder: printed, chip, tag."""
     return tuple(one for one in cards_of(issuer, card.holder_id) if one.state.live and one.id != card.id)
 
 
@@ -134,7 +134,7 @@ def root_thumbprint(issuer: Issuer) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """A card's number and its recovery code, as typed, and the place from which they come."""
+    """A card's number and its recovery code, as typed, and the place of the call."""
 
     number: str
     code: str = field(repr=False)
@@ -142,14 +142,16 @@ class Recovery:
 
 
 class CodedChange(Protocol):
-    """Block or unblock: what a number and its recovery code do to a card."""
+    """Block or unblock: the change of a card by its number and its recovery code."""
 
     def __call__(self, issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
         """Return the card after the change, or None if number and code do not belong together."""
 
 
 def entitled_until(issuer: Issuer, card_id: str, at: datetime) -> datetime | None:
-    """Return until when the holder of a card is entitled to its tier, or None if no ground holds, or it is unknown."""
+    """Return until when the holder of a card is entitled to its tier, or None if no ground holds or the card is
+    unknown.
+    """
     try:
         with issuer.register.read() as connection:
             return _entitled_until(issuer, connection, read_card(issuer, connection, card_id), at)
@@ -158,9 +160,9 @@ def entitled_until(issuer: Issuer, card_id: str, at: datetime) -> datetime | Non
 
 
 def block(issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
-    """Suspend a phone's card by its number and recovery code; None if they do not belong together.
+    """Suspend a phone's card by its number and recovery code. Return None if they do not belong together.
 
-    A card that is suspended or ended stays so.
+    A suspended or ended card stays as it is.
     """
     with issuer.register.change() as connection:
         card = _recovered(issuer, connection, asked)
@@ -171,9 +173,9 @@ def block(issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCa
 
 
 def unblock(issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
-    """Take a holder's own block back; None if number and code do not belong together.
+    """Remove a holder's own block. Return None if number and code do not belong together.
 
-    A card that the office suspended or ended stays so.
+    A card that the office suspended or ended stays as it is.
     """
     with issuer.register.change() as connection:
         card = _recovered(issuer, connection, asked)
@@ -184,7 +186,7 @@ def unblock(issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> Issued
 
 
 def _successor(issuer: Issuer, connection: Connection, card: IssuedCard) -> IssuedCard:
-    """Return the card that stands now for a phone whose card was replaced under the same key."""
+    """Return the present card of a phone whose card was replaced under the same key."""
     for _ in range(_CHAIN_MOST):
         if card.state is not CardState.REPLACED or card.replaced_by is None or card.key is None:
             return card
@@ -222,9 +224,9 @@ def _same_but_times(card: IssuedCard, at: datetime, expires_at: datetime) -> Car
 
 
 def count_wrong_code(issuer: Issuer, asked: Recovery, at: datetime) -> None:
-    """Count a wrong code against number and place together; TooSoon after many, and then nothing is counted.
+    """Count a wrong code against number and place together. Raises TooSoon after many, and then counts nothing.
 
-    Numbers that are nobody's are counted alike, so that the answer tells nothing of them.
+    Unknown numbers are counted in the same way, so that the answer tells nothing about them.
     """
     subject = issuer.register.hash(RECOVERY, f"{normal_code(asked.number)}\n{asked.place}")
     with issuer.register.change() as connection:
@@ -232,7 +234,7 @@ def count_wrong_code(issuer: Issuer, asked: Recovery, at: datetime) -> None:
 
 
 def _recovered(issuer: Issuer, connection: Connection, asked: Recovery) -> IssuedCard | None:
-    """Return the card of a number and its recovery code. Nothing but the code is asked: no guess stops the holder."""
+    """Return the card of a number and its recovery code. Only the code is checked, so no guess can stop the holder."""
     card = _numbered(issuer, connection, asked.number)
     if card is None:
         return None
@@ -250,7 +252,7 @@ def _numbered(issuer: Issuer, connection: Connection, number: str) -> IssuedCard
 
 
 def _count_wrong(connection: Connection, subject: str, at: datetime) -> None:
-    """Count a wrong code, or raise TooSoon while its place has to wait: then nothing is counted."""
+    """Count a wrong code, or raise TooSoon while its place has to wait. Then nothing is counted."""
     connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.since <= at - RECOVERY_TRIES.memory))
     row = connection.execute(sa.select(ATTEMPTS).where(ATTEMPTS.c.subject == subject)).one_or_none()
     if row is None:

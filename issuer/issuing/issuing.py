@@ -1,6 +1,6 @@
-"""Issuing cards: which tier and until when, on which status index, signed. Each change is one transaction.
+"""Issuing cards: the tier, the end, the status index, and the signature. Each change is one transaction.
 
-A holder has at most one live card of each form, and all of them show one tier.
+A holder has at most one live card of each form, and all of them have the same tier.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _OUT_OF_HAND: Final = frozenset({"lost", "stolen"})
 
 @dataclass(frozen=True, slots=True)
 class IssuedCard:
-    """A card as the register has it. `id` is the token's `jti`; `token` its last signed text (shown by no `repr`).
+    """A card as the register has it. `id` is the token's `jti`. `token` is its last signed text, which no `repr` shows.
 
-    `expires_at` is the token's `exp`; `valid_until` how long the holder's entitlement lets it be refreshed.
+    `expires_at` is the token's `exp`. `valid_until` is how long the holder's entitlement allows a refresh.
     """
 
     id: str
@@ -67,9 +67,9 @@ def issue(
 ) -> IssuedCard:
     """Issue a holder's card in a form, of the highest tier that the grounds give, and return it.
 
-    `key`: the public JWK of a chip. A phone's card comes by enrolment. Live cards of the holder in other forms that
-    show another tier are replaced in the same transaction. RefusedError without a current ground, and when a live card
-    of this form is there already (reissue it).
+    `key`: the public JWK of a chip. A phone's card comes by enrolment. Live cards of the holder in other forms with
+    another tier are replaced in the same transaction. Raises RefusedError without a current ground, and if there
+    already is a live card of this form (reissue it).
     """
     if form is Form.PHONE:
         raise RefusedError("a phone's card is made when the phone enrols", f"python -m issuer card enrol {holder_id}")
@@ -93,11 +93,11 @@ def issue(
 
 
 def reissue(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Replace a live card by a new one with a new id, number and index, on today's grounds; the old one is revoked.
+    """Replace a live card by a card with a new id, number and index, on today's grounds. The old card is revoked.
 
-    A phone's and a chip's key is kept, so that the phone finds its new card at its next refresh: what was lost is not
-    reissued but enrolled again. The holder's other live cards follow when the tier changed. RefusedError for an ended
-    card.
+    The key of a phone or a chip is kept, so that the phone finds its new card at its next refresh. A lost card must not
+    be reissued but enrolled again. If the tier changed, the holder's other live cards follow. Raises RefusedError for
+    an ended card.
     """
     at = _second(at)
     ensure_pool(issuer, at)
@@ -117,9 +117,7 @@ def reissue(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime
 
 
 def find_card(issuer: Issuer, name: str) -> IssuedCard:
-    """Return the card with an id, or with a card number as somebody typed it. Raises RefusedError for an unknown
-    card.
-    """
+    """Return the card with an id, or with a typed card number. Raises RefusedError for an unknown card."""
     with issuer.register.read() as connection:
         return find_card_in(issuer, connection, name)
 
@@ -137,7 +135,7 @@ def find_card_in(issuer: Issuer, connection: Connection, name: str) -> IssuedCar
 
 
 def cards_of(issuer: Issuer, holder_id: str) -> list[IssuedCard]:
-    """Return all cards of a holder, ended ones too, oldest first."""
+    """Return all cards of a holder, also ended cards, oldest first."""
     with issuer.register.read() as connection:
         rows = connection.execute(_cards_asked(holder_id))
         return [_card(issuer, row) for row in rows]
@@ -186,7 +184,7 @@ def create_card(
     by: str,
     at: datetime,
 ) -> IssuedCard:
-    """Draw an index, sign and record a new card inside a transaction. Raises PoolEmpty if no index is ready."""
+    """Take an index, then sign and record a new card, inside a transaction. Raises PoolEmpty if no index is ready."""
     drawn = indexes.draw(connection, held.valid_until + issuer.programme.validity.grace)
     card_id = drawn.card_id
     claims = CardClaims(
@@ -237,7 +235,9 @@ def create_card(
 def replace_card(
     issuer: Issuer, connection: Connection, old: IssuedCard, held: Entitlement, *, because: str, by: str, at: datetime
 ) -> IssuedCard:
-    """Issue a card in the place of a live one and end that one, inside a transaction. A suspension is carried over."""
+    """Issue a card in place of a live card, and end the old card, inside a transaction. A suspension is carried
+    over.
+    """
     new = create_card(issuer, connection, old.holder_id, held, form=old.form, key=old.key, by=by, at=at)
     carried: dict[str, object] = {"recovery_hash": connection.execute(_recovery_of(old.id)).scalar_one()}
     if old.state is CardState.SUSPENDED:
@@ -258,7 +258,9 @@ def end_card(
     at: datetime,
     replaced_by: str | None = None,
 ) -> None:
-    """End a live card for good inside a transaction; its index rests until its last token and grace are over."""
+    """End a live card for good inside a transaction. Its index rests until its last token and the grace period are
+    over.
+    """
     ended = {"state": state.value, "ended_at": at, "ended_because": because, "replaced_by": replaced_by}
     connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(ended | {"suspended_by": None}))
     indexes.retire(connection, card.id, card.expires_at + issuer.programme.validity.grace)
@@ -267,14 +269,14 @@ def end_card(
 
 
 def signed_values(issuer: Issuer, claims: CardClaims, at: datetime) -> dict[str, object]:
-    """Sign a card and return the columns that hold the signed text and its times."""
+    """Sign a card. Return the columns that hold the signed text and its times."""
     token = sign_card(issuer.keys.signer(Purpose.CARD, at), claims)
     sealed = issuer.register.seal(token.encode("ascii"), f"cards.token:{claims.card_id}")
     return {"issued_at": claims.issued_at, "expires_at": claims.expires_at, "token": sealed}
 
 
 def token_end(issuer: Issuer, form: Form, valid_until: datetime, at: datetime) -> datetime:
-    """Return a token's `exp`: soon for a phone, which refreshes; else as long as the holder is entitled."""
+    """Return a token's `exp`: soon for a phone, which refreshes; otherwise as long as the holder is entitled."""
     if form is Form.PHONE:
         return min(valid_until, at + issuer.programme.validity.phone_token)
     return valid_until
@@ -343,5 +345,5 @@ def _no_card() -> RefusedError:
 
 
 def _second(at: datetime) -> datetime:
-    """Cut an instant to the whole seconds that a token can say."""
+    """Cut an instant to whole seconds, the precision of a token."""
     return from_epoch(to_epoch(at))

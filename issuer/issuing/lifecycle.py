@@ -1,4 +1,4 @@
-"""What happens to a card after it was issued: suspend, resume, revoke. Lists are published again at once."""
+"""Changes of a card after it was issued: suspend, resume, revoke. Lists are published again at once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from issuer.register.tables import CARDS, CardState
 
 OFFICE: Final = "office"
 HOLDER: Final = "holder"
-"""Who suspended a card: what the holder blocked, the holder may unblock; what the office suspended, only the office."""
+"""Who suspended a card. The holder may remove only the holder's own block, the office only its own suspension."""
 
 
 def suspend(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Suspend a valid card, or take over a holder's own block. Raises RefusedError for one ended or suspended
-    already.
-    """
+    """Suspend a valid card, or take over a holder's own block. Raises RefusedError for an ended or suspended card."""
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)
         if card.state is CardState.SUSPENDED and card.suspended_by == OFFICE:
@@ -45,7 +43,7 @@ def suspend_in(connection: Connection, card: IssuedCard, *, who: str, because: s
 
 
 def resume(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> IssuedCard:
-    """Make a suspended card valid again. Raises RefusedError for any other."""
+    """Make a suspended card valid again. Raises RefusedError for any other card."""
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)
         resume_in(connection, card, by=by, at=at)
@@ -64,10 +62,10 @@ def resume_in(connection: Connection, card: IssuedCard, *, by: str, at: datetime
 
 
 def revoke(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Revoke a live card for good. Raises RefusedError for an ended one.
+    """Revoke a live card for good. Raises RefusedError for an ended card.
 
-    Because its holder is not entitled any more, every live card of the holder ends with it, whatever its form, and
-    verifiers are told to release what is booked (docs/guide-coverage.md, scenario 10).
+    If the reason is that its holder is no longer entitled, every live card of the holder ends with it, in every form,
+    and verifiers are told to release the bookings (docs/guide-coverage.md, scenario 10).
     """
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)

@@ -1,4 +1,4 @@
-"""Bringing all cards of a holder to what the grounds give: nobody is served on a ground that is gone, or of a tier."""
+"""Adapts all cards of a holder to what the grounds give: nobody is served on a ground or a tier that has ended."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ NOT_ENTITLED: Final = "not-entitled"
 def settle_cards(
     issuer: Issuer, connection: Connection, holder_id: str, *, form: Form | None, because: str, by: str, at: datetime
 ) -> list[IssuedCard]:
-    """Bring a holder's live cards to what the grounds give now, inside a transaction; return those made by this.
+    """Adapt a holder's live cards to what the grounds give now, inside a transaction. Return the new cards.
 
-    A card of another tier or of another end is replaced; a card of `form` is made where there is none. Without an
-    entitlement every live card ends, and verifiers are told to release what is booked.
+    A card of another tier or with another end is replaced. A card of `form` is made if there is none. Without an
+    entitlement, every live card ends, and verifiers are told to release the bookings.
     """
     held = entitlement(held_grounds(connection, holder_id), issuer.programme, at)
     if held is None:
@@ -43,7 +43,7 @@ def settle_cards(
 
 
 def end_all(issuer: Issuer, connection: Connection, holder_id: str, *, because: str, by: str, at: datetime) -> int:
-    """End every live card of a holder inside a transaction and release what is booked; return how many ended."""
+    """End every live card of a holder inside a transaction, and release the bookings. Return how many cards ended."""
     live = live_cards(issuer, connection, holder_id)
     for card in live:
         end_card(issuer, connection, card, CardState.REVOKED, because=because, by=by, at=at)
@@ -52,7 +52,9 @@ def end_all(issuer: Issuer, connection: Connection, holder_id: str, *, because: 
 
 
 def withdraw(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, at: datetime) -> list[IssuedCard]:
-    """Withdraw a ground and bring every live card of the holder to what is left; return the holder's live cards."""
+    """Withdraw a ground, and adapt every live card of the holder to the remaining grounds. Return the holder's live
+    cards.
+    """
     ensure_pool(issuer, at)
     at = from_epoch(to_epoch(at))
     with issuer.register.change() as connection:

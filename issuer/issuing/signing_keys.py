@@ -1,7 +1,9 @@
-"""The issuer's signing keys as the office sees them: what each does until when; rotate one, drop a compromised one.
+"""The issuer's signing keys as the office sees them: the role of each and its end; rotate a key, drop a compromised
+key.
 
-Rotation overlaps: the successor is published before its first use, the old key is trusted until what it signed has run
-out. A compromised key leaves with the next trust bundle at once, and every card that it signed has to be made anew.
+Rotation overlaps: the successor is published before its first use, and the old key is trusted until everything that it
+signed has expired. A compromised key leaves with the next trust bundle at once, and every card that it signed must be
+made again.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ _AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class KeyLine:
-    """A key in the list. `doing`: signs, waits, verifies, over, disabled or compromised; `due`: needs a successor."""
+    """A key in the list. `doing`: signs, waits, verifies, over, disabled or compromised. `due`: it needs a
+    successor.
+    """
 
     key: StoredKey
     doing: str
@@ -69,14 +73,16 @@ class NoteLine:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What dropping a key did: the successor, if it was in use, and how many live cards are to be made anew."""
+    """The result of dropping a key: the successor, if the key was in use, and how many live cards must be made
+    again.
+    """
 
     successor: StoredKey | None
     cards: int
 
 
 def key_lines(issuer: Issuer, at: datetime) -> list[KeyLine]:
-    """Return every key of the issuer's folder, those in use first."""
+    """Return every key in the issuer's folder, with keys in use first."""
     signing = {purpose: kid for purpose in Purpose if (kid := _signing(issuer.keys, purpose, at)) is not None}
     waiting = {key.purpose for key in issuer.keys.list() if key.waits(at)}
     found = [_line(key, signing, waiting, at) for key in issuer.keys.list()]
@@ -118,8 +124,8 @@ def _signing(store: KeyStore, purpose: Purpose, at: datetime) -> str | None:
 
 
 def rotate(issuer: Issuer, purpose: Purpose, *, by: str, at: datetime) -> StoredKey:
-    """Make the successor of a purpose's key: published now, signing some days later. Raises RefusedError if one
-    waits.
+    """Make the successor of a purpose's key: it is published now and signs some days later. Raises RefusedError if a
+    successor already waits.
     """
     successor = _kept(issuer, purpose, at, at_once=False)
     _log(issuer, OfficeAction.KEY_ROTATED, successor, by=by, at=at)
@@ -128,7 +134,9 @@ def rotate(issuer: Issuer, purpose: Purpose, *, by: str, at: datetime) -> Stored
 
 
 def drop(issuer: Issuer, kid: str, *, by: str, at: datetime) -> Dropped:
-    """Drop a compromised key for ever; where it was in use, its successor signs at once. Cards follow by hand."""
+    """Drop a compromised key for ever. If it was in use, its successor signs at once. The cards are then made again by
+    hand.
+    """
     known = _known(issuer, kid)
     if known.state is KeyState.COMPROMISED:
         raise RefusedError("this key was dropped already", "make the cards anew that it signed")
@@ -161,7 +169,7 @@ def _log(issuer: Issuer, action: OfficeAction, key: StoredKey, *, by: str, at: d
 
 
 def cards_of_key(issuer: Issuer, kid: str) -> Iterator[IssuedCard]:
-    """Yield the live cards whose present token a key signed, in the order of their ids."""
+    """Yield the live cards whose present token was signed by a key, in the order of their ids."""
     after = ""
     while part := list_cards(issuer, after=after, limit=_AT_ONCE):
         yield from (card for card in part if card.state.live and signing_key_id(card) == kid)
@@ -169,12 +177,14 @@ def cards_of_key(issuer: Issuer, kid: str) -> Iterator[IssuedCard]:
 
 
 def signing_key_id(card: IssuedCard) -> str:
-    """Return the id of the key that signed a card's present token; empty where the token was erased."""
+    """Return the id of the key that signed a card's present token, or an empty text if the token was erased."""
     return str(parse_unverified(card.token, CARD).header["kid"]) if card.token else ""
 
 
 def counts_by_form(cards: Iterator[IssuedCard]) -> dict[str, int]:
-    """Return how many cards there are of each form: phones fetch their own anew, the others are made anew by hand."""
+    """Return the number of cards of each form. Phones fetch new tokens themselves; the others are made again by
+    hand.
+    """
     found: dict[str, int] = {}
     for card in cards:
         found[card.form.value] = found.get(card.form.value, 0) + 1

@@ -1,4 +1,4 @@
-"""What the office is shown of holders, cards and log lines, as plain values for JSON. Identity numbers are masked."""
+"""The office's view of holders, cards and log lines, as plain values for JSON. Identity numbers are masked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from issuer.register.office_log import OfficeEntry
 
 
 def holder_view(holder: Holder, *, full: bool) -> dict[str, object]:
-    """Return a holder; the name in full only when asked for."""
+    """Return a holder. The full name is included only on request."""
     return {
         "id": holder.id,
         "name": holder.name if full else holder.masked_name,
@@ -26,7 +26,7 @@ def holder_view(holder: Holder, *, full: bool) -> dict[str, object]:
 
 
 def ground_view(ground: HeldGround) -> dict[str, object]:
-    """Return a ground; `last_day` None where it does not end by itself."""
+    """Return a ground. `last_day` is None if it does not end by itself."""
     return {
         "id": ground.id,
         "code": ground.code,
@@ -41,7 +41,7 @@ def ground_view(ground: HeldGround) -> dict[str, object]:
 
 
 def card_view(issuer: Issuer, card: IssuedCard, *, token: bool = False) -> dict[str, object]:
-    """Return a card as plain values. The token comes on request alone: the token of a printed card is the card."""
+    """Return a card as plain values. The token is included only on request: the token of a printed card is the card."""
     shown: dict[str, object] = {
         "id": card.id,
         "holder": card.holder_id,
@@ -75,7 +75,7 @@ def line_view(line: OfficeEntry) -> dict[str, object]:
 
 
 def as_text(shown: dict[str, object]) -> str:
-    """Return plain values as aligned lines for a terminal; None values are left out."""
+    """Return plain values as aligned lines for a terminal, without None values."""
     rows = {name: value for name, value in shown.items() if value is not None}
     width = max((len(name) for name in rows), default=0)
     return "\n".join(f"{name:<{width}}  {_words(value)}" for name, value in rows.items())

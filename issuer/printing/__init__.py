@@ -1,1 +1,1 @@
-"""The card as it is printed: face, QR code, PDF."""
+"""The printed card: face, QR code, PDF."""

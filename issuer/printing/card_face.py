@@ -1,7 +1,7 @@
 """The printed card: an ID-1 PDF of two pages, front and back, true to size (ISO/IEC 7810, 85.6 × 54 mm).
 
-Colours and clouds follow a tier's rank and the programme's figures; nothing of a district stands here. Measures are
-millimetres from the left and from the top, as in a drawing.
+Colours and clouds follow a tier's rank and the programme's figures. Nothing about a district is fixed here. Measures
+are millimetres from the left and from the top, as in a drawing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _INK: Final = HexColor("#1f2623")
 _EDGE: Final = HexColor("#857d6f")
 _LEAST_NAME: Final = 3.4
 
-# Where the clouds stand beside the tier's name, by how many there are: left, top, width in millimetres.
+# Where the clouds stand beside the tier's name, by their number: left, top, width in millimetres.
 _CLOUDS: Final = {
     1: ((2.2, 0.6, 6.8),),
     2: ((0.0, 0.6, 5.2), (5.7, 2.6, 5.2)),
@@ -82,7 +82,9 @@ _WORDS: Final = {
 
 
 class MissingGlyph(ValueError):
-    """The font has no picture for a character; printing another in a name would be worse than printing nothing."""
+    """The font has no glyph for a character. Printing another character in a name would be worse than printing
+    nothing.
+    """
 
     def __init__(self, character: str) -> None:
         super().__init__(f"the font has no glyph for {character} (U+{ord(character):04X})")
@@ -91,14 +93,14 @@ class MissingGlyph(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """A tier's colours: where the gradient begins and ends, and the ink on it."""
+    """A tier's colours: the two ends of the gradient, and the ink on it."""
 
     begins: Color
     ends: Color
     ink: Color
 
 
-# By rank, highest first; a programme with more tiers repeats the last.
+# By rank, highest first. A programme with more tiers repeats the last.
 _PALETTES: Final = (
     Palette(HexColor("#1d2b5e"), HexColor("#3d4f9e"), HexColor("#ffffff")),
     Palette(HexColor("#f2da98"), HexColor("#cfa246"), HexColor("#38250a")),
@@ -108,7 +110,9 @@ _PALETTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What is printed. `photo` is a checked JPEG or None; `until` the last day of validity; `modules` the QR code."""
+    """The content of the print. `photo` is a checked JPEG or None. `until` is the last day of validity. `modules` are
+    those of the QR code.
+    """
 
     name: str = field(repr=False)
     photo: bytes | None = field(repr=False)
@@ -120,7 +124,7 @@ class Face:
 
 
 def card_pdf(face: Face, programme: Programme, *, fonts: Path = FONTS) -> bytes:
-    """Return the card as a PDF of two pages; MissingGlyph names a character that the font in `fonts` lacks."""
+    """Return the card as a PDF of two pages. Raises MissingGlyph with the character that the font in `fonts` lacks."""
     target = BytesIO()
     canvas = canvas_of(target, (WIDTH * mm, HEIGHT * mm), fonts)
     canvas.setTitle(f"{programme.name.in_language('en')} {spaced(face.number)}")
@@ -140,7 +144,7 @@ def palette_of(programme: Programme, tier: Tier) -> Palette:
 
 
 class _Side:
-    """A page measured in millimetres from the top left, with the two weights of the font."""
+    """A page measured in millimetres from the top left, with both weights of the font."""
 
     def __init__(self, canvas: Canvas, fonts: Path, language: str) -> None:
         self.canvas = canvas
@@ -164,7 +168,7 @@ class _Side:
         right: bool = False,
         spread: float = 0,
     ) -> None:
-        """Write a line; `size` and `spread` (between characters) in millimetres."""
+        """Write a line. `size` and `spread` (between characters) are in millimetres."""
         width = self.width(text, size, bold=bold) + spread * (len(text) - 1)
         start = left - width / 2 if centred else left - width if right else left
         line = self.canvas.beginText(start * mm, (HEIGHT - baseline) * mm)
@@ -180,7 +184,7 @@ class _Side:
         return pdfmetrics.stringWidth(text, font, size * mm) / mm
 
     def wrapped(self, text: str, size: float, width: float) -> list[str]:
-        """Break a text into lines: at spaces where it has them, else between characters, never before a full stop."""
+        """Break a text into lines: at spaces if it has them, otherwise between characters, never before a full stop."""
         units = text.split(" ") if " " in text else list(text)
         joint = " " if " " in text else ""
         lines = [""]
@@ -268,7 +272,7 @@ def _draw_photo(side: _Side, face: Face) -> None:
 
 
 def _draw_name(side: _Side, name: str) -> None:
-    """Write the full name, the largest thing on the card; a long one smaller, and at last in two lines."""
+    """Write the full name, the largest text on the card. A long name is smaller, and at last on two lines."""
     width = WIDTH - _MARGIN - 33
     size = _fitting(side, name, 7.6, width, least=_LEAST_NAME)
     if side.width(name, size, bold=True) <= width:
@@ -279,7 +283,7 @@ def _draw_name(side: _Side, name: str) -> None:
 
 
 def _draw_waves(side: _Side, ink: Color) -> None:
-    """Draw the sign of a contactless card."""
+    """Draw the symbol of a contactless card."""
     canvas = side.canvas
     canvas.setStrokeColor(ink)
     canvas.setLineWidth(0.55 * mm)
@@ -331,7 +335,7 @@ def _draw_code(side: _Side, modules: Modules) -> None:
 
 
 def _fitting(side: _Side, text: str, size: float, width: float, *, bold: bool = True, least: float = 1.6) -> float:
-    """Return the size, at most `size` and at least `least`, at which a line fits into a width."""
+    """Return the size, at most `size` and at least `least`, at which a line fits a width."""
     natural = side.width(text, size, bold=bold)
     return size if natural <= width else max(least, size * width / natural)
 

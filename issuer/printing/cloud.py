@@ -1,4 +1,6 @@
-"""The cloud of the card's face, which tells tiers apart without colour: one outline of three arcs, as in the pages."""
+"""The cloud on the card's face, which distinguishes tiers without colour: one outline of three arcs, as on the
+pages.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _WIDTH: Final = 21.0
 
 
 def cloud_path(canvas: Canvas, left: float, top: float, width: float, page_height: float) -> PDFPathObject:
-    """Return the outline as a path, `width` millimetres wide, its top left corner at (`left`, `top`) from the top."""
+    """Return the outline as a path of `width` millimetres, with its top left corner at (`left`, `top`) from the top."""
     scale = width / _WIDTH
 
     def placed(x: float, y: float) -> tuple[float, float]:
@@ -40,7 +42,7 @@ def cloud_path(canvas: Canvas, left: float, top: float, width: float, page_heigh
 
 
 def _centre(here: tuple[float, float], there: tuple[float, float], radius: float) -> tuple[float, float]:
-    """Return the centre of the circle on which the way from `here` to `there` is the shorter, clockwise arc."""
+    """Return the centre of the circle whose shorter, clockwise arc goes from `here` to `there`."""
     dx, dy = there[0] - here[0], there[1] - here[1]
     chord = math.hypot(dx, dy)
     away = math.sqrt(max(0.0, radius**2 - chord**2 / 4))
@@ -48,6 +50,6 @@ def _centre(here: tuple[float, float], there: tuple[float, float], radius: float
 
 
 def _angles(centre: tuple[float, float], here: tuple[float, float], there: tuple[float, float]) -> tuple[float, float]:
-    """Return the first angle and the extent in degrees, counted as PDF does, counter-clockwise with y upwards."""
+    """Return the first angle and the extent in degrees, as PDF counts them: counter-clockwise with y upwards."""
     first, last = (math.degrees(math.atan2(centre[1] - y, x - centre[0])) for x, y in (here, there))
     return first, -((first - last) % 360)

@@ -1,4 +1,4 @@
-"""A QR code drawn into a PDF as rectangles: sharp at any printer's resolution."""
+"""Draws a QR code into a PDF as rectangles: sharp at every printer's resolution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from issuer.printing.qr import INK, QUIET_ZONE, Modules, dark_runs
 
 
 def draw_code(canvas: Canvas, modules: Modules, left: float, bottom: float, side: float) -> None:
-    """Draw a code with its quiet zone into a square: its lower left corner and its side in points."""
+    """Draw a code with its quiet zone into a square, given by its lower left corner and its side in points."""
     module = side / (len(modules) + 2 * QUIET_ZONE)
     path = canvas.beginPath()
     for row, column, length in dark_runs(modules):

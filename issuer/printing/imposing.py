@@ -1,4 +1,4 @@
-"""Many cards on sheets of A4: fronts on one page, backs on the next, mirrored so that both meet when printed duplex."""
+"""Many cards on sheets of A4: fronts on one page, backs on the next, mirrored so that they match in duplex printing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GAP: Final = 2.0
 
 
 def sheets_of(cards: Sequence[bytes]) -> bytes:
-    """Return one PDF of sheets from cards' PDFs of two pages each, true to size, in their order."""
+    """Return one PDF of sheets from the two-page PDFs of cards, true to size, in their order."""
     writer = PdfWriter()
     for start in range(0, len(cards), A_SHEET):
         part = [PdfReader(BytesIO(card)) for card in cards[start : start + A_SHEET]]
@@ -35,7 +35,7 @@ def sheets_of(cards: Sequence[bytes]) -> bytes:
 
 
 def _corner(place: int, side: int) -> tuple[float, float]:
-    """Return the lower left corner of a card's place in points; on the back the columns change places."""
+    """Return the lower left corner of a card's place in points. On the back, the columns change places."""
     row, column = divmod(place, ACROSS)
     column = ACROSS - 1 - column if side else column
     left = (A4[0] - (ACROSS * WIDTH + (ACROSS - 1) * _GAP) * mm) / 2

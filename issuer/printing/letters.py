@@ -1,4 +1,6 @@
-"""The letter with which a phone becomes a card: the code as a QR and in letters, until when, and what else is asked."""
+"""The letter with which a phone becomes a card: the code as a QR code and as text, its end, and what else the holder
+needs.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +46,9 @@ _WORDS: Final = {
 def enrolment_letter(
     issuer: Issuer, holder_id: str, *, by: str, at: datetime, language: str = "zh", fonts: Path = FONTS
 ) -> bytes:
-    """Make a one-time code and return the letter that carries it; RefusedError as `make_code` does.
+    """Make a one-time code. Return the letter with it. Raises RefusedError as `make_code` does.
 
-    The code stands in this letter and nowhere else: an earlier unused one is cancelled.
+    The code is in this letter and nowhere else. An earlier unused code is cancelled.
     """
     holder, made = find_holder(issuer, holder_id), make_code(issuer, holder_id, by=by, at=at)
     title = _word("title", language, programme=issuer.programme.name.in_language(language))

@@ -1,4 +1,4 @@
-"""A card of the register as a file for the printer or a picture of its code; who took it stands in the office log."""
+"""A card of the register as a file for the printer or as a picture of its code. The office log records who took it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from issuer.register.tables import CARDS, UNPRINTED, CardState
 
 
 def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fonts: Path = FONTS) -> bytes:
-    """Return the PDF of a live card's two faces. Raises RefusedError for an ended card, a phone's, or a lacking
-    letter.
+    """Return the PDF of a live card's two faces. Raises RefusedError for an ended card, a phone's card, or a missing
+    glyph.
     """
     if card.form is Form.PHONE:
         raise RefusedError(
@@ -54,7 +54,7 @@ def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fon
 
 
 def unprinted(issuer: Issuer, *, limit: int) -> list[IssuedCard]:
-    """Return live cards that are printed and never were: the oldest first."""
+    """Return live cards for printing that were never printed, oldest first."""
     c, live = CARDS.c, [CardState.VALID, CardState.SUSPENDED]
     asked = sa.select(c.id).where(UNPRINTED, c.state.in_(live)).order_by(c.issued_at, c.id)
     with issuer.register.read() as connection:
@@ -63,14 +63,16 @@ def unprinted(issuer: Issuer, *, limit: int) -> list[IssuedCard]:
 
 
 def printed_sheet(issuer: Issuer, cards: Sequence[IssuedCard], *, by: str, at: datetime) -> bytes:
-    """Return sheets of A4 with the faces of several cards; RefusedError names the first card that is not printed."""
+    """Return A4 sheets with the faces of several cards. Raises RefusedError with the first card that is not for
+    printing.
+    """
     if not cards:
         raise RefusedError("no card was chosen", "tick the cards to print")
     return sheets_of([printed_card(issuer, card, by=by, at=at) for card in cards])
 
 
 def note_taken(issuer: Issuer, card: IssuedCard, kind: str, *, by: str, at: datetime) -> None:
-    """Write down that somebody took a card's code or print: a copyable card is worth as much as the paper."""
+    """Record that somebody took a card's code or print: a copyable card is worth as much as the paper."""
     with issuer.register.change() as connection:
         office_log.append(
             connection, OfficeAction.CARD_PRINTED, by=by, at=at, holder=card.holder_id, card=card.id, kind=kind

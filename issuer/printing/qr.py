@@ -1,4 +1,4 @@
-"""QR codes of cards: what stands in them, and drawing them as PNG, SVG and in a terminal. Opens no file."""
+"""QR codes of cards: their content, and drawing them as PNG, as SVG and in a terminal. Opens no file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cards.programme.types import Programme
 from cards.wire import dictionary_of, pack
 
 QUIET_ZONE: Final = 4
-"""Light modules around the code, as ISO/IEC 18004 asks."""
+"""The light modules around the code that ISO/IEC 18004 requires."""
 INK: Final = (16, 32, 30)
 _BLOCKS: Final = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 
@@ -24,9 +24,9 @@ Modules = tuple[tuple[bool, ...], ...]
 
 
 def card_text(token: str, programme: Programme, *, plain: bool = False, digits: bool = False) -> str:
-    """Return what a QR code of a card says: the wire form, or the JWT itself with `plain`.
+    """Return the content of a card's QR code: the wire form, or the JWT itself with `plain`.
 
-    `digits`: the wire form in digits, which keyboard-wedge scanners type right under any layout.
+    `digits`: the wire form in digits, which keyboard-wedge scanners type correctly under every layout.
     """
     if plain:
         return token
@@ -42,7 +42,7 @@ def modules_of(text: str) -> Modules:
 
 
 def png(modules: Modules, *, scale: int = 8) -> bytes:
-    """Return a PNG with `scale` pixels a module and the quiet zone around it."""
+    """Return a PNG with `scale` pixels for each module, and the quiet zone around the code."""
     size = len(modules) + 2 * QUIET_ZONE
     image = Image.new("1", (size, size), 1)
     for row, line in enumerate(modules):
@@ -55,7 +55,7 @@ def png(modules: Modules, *, scale: int = 8) -> bytes:
 
 
 def svg(modules: Modules) -> str:
-    """Return an SVG image of one path, with the quiet zone; it scales to whatever size its page gives it."""
+    """Return an SVG image of one path, with the quiet zone. It scales to the size that its page gives it."""
     size = len(modules) + 2 * QUIET_ZONE
     runs = "".join(
         f"M{column + QUIET_ZONE} {row + QUIET_ZONE}h{length}v1h-{length}z" for row, column, length in dark_runs(modules)
@@ -68,7 +68,9 @@ def svg(modules: Modules) -> str:
 
 
 def terminal(modules: Modules, *, light_background: bool = False) -> str:
-    """Return the code in half blocks, two modules a character. A terminal is taken to be dark unless said otherwise."""
+    """Return the code in half blocks, two modules for each character. The terminal is assumed to be dark without
+    `light_background`.
+    """
     size = len(modules) + 2 * QUIET_ZONE
     dark = {
         (row + QUIET_ZONE, column + QUIET_ZONE)
@@ -78,7 +80,7 @@ def terminal(modules: Modules, *, light_background: bool = False) -> str:
     }
 
     def inked(row: int, column: int) -> bool:
-        # On a dark terminal the light modules are what is drawn.
+        # On a dark terminal, the light modules are drawn.
         return row < size and ((row, column) in dark) is light_background
 
     rows = range(0, size, 2)

@@ -1,4 +1,6 @@
-"""The trust bundle's next version: made when what it says has changed or its renewal is due, signed by the root."""
+"""The next version of the trust bundle: made when its content has changed or its renewal is due, and signed by the
+root.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from keys.signer import Signer
 from keys.tokens import UnverifiedToken, parse_unverified
 
 Roots = tuple[Signer, Signer | None]
-"""Who signs: the root, and the old root too while a roll-over lasts."""
+"""The signers: the root, and also the old root during a roll-over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class Bundle:
 def current_bundle(
     issuer: Issuer, connection: Connection, at: datetime, *, published_version: int = 0
 ) -> tuple[Bundle | None, RefusedError | None]:
-    """Return the bundle to publish, a new one where one is due, and what kept a due one from being signed.
+    """Return the bundle to publish (a new one if it is due), and why a due bundle could not be signed.
 
-    `published_version` is what the folder shows: after a register was restored from a backup the next version still
-    is higher than any that verifiers have seen. Inside a transaction.
+    `published_version` is the version in the folder. So after a register was restored from a backup, the next version
+    is still higher than every version that verifiers have seen. Call this inside a transaction.
     """
     newest = _newest(connection)
     if programme_bytes(issuer) is None:
-        # A process that read the old file must not take back what one with the new file has published.
+        # A process that read the old file must not undo what a process with the new file has published.
         return newest, RefusedError("the programme file has changed since it was read", "restart this service")
     if issuer.upcoming is not None and at >= issuer.upcoming.holds_from:
         return newest, RefusedError("the programme's next version holds by now", "restart this service")
@@ -78,7 +80,7 @@ def current_bundle(
 
 
 def bundle_version(document: str) -> int:
-    """Return the version that a document claims, unverified; 0 if it claims none."""
+    """Return the version that a document claims, unverified, or 0 if it claims none."""
     try:
         version = _first_token(document).claims["ver"]
     except TokenError:
@@ -87,7 +89,7 @@ def bundle_version(document: str) -> int:
 
 
 def programme_bytes(issuer: Issuer) -> bytes | None:
-    """Return the programme file's bytes, None if they are not those that this desk's programme was read from."""
+    """Return the programme file's bytes, or None if this office's programme was read from other bytes."""
     content = issuer.programme_file.read_bytes()
     return content if sha256(content).hexdigest() == issuer.programme.sha256 else None
 
@@ -114,7 +116,7 @@ def _due(newest: Bundle, content: str, roots: Roots | None, at: datetime, publis
 
 
 def _roots(issuer: Issuer, at: datetime) -> Roots | None:
-    """Return the root and, while a roll-over lasts, the old one, or None if no root key is at hand."""
+    """Return the root and, during a roll-over, the old root. Return None if no root key is available."""
     if issuer.roots is None:
         return None
     try:
@@ -128,7 +130,7 @@ def _first_token(document: str) -> UnverifiedToken:
 
 
 def _content(issuer: Issuer, keys: tuple[VerificationKey, ...], lists: list[str]) -> str:
-    """Return a hash of everything a bundle says but its version and times."""
+    """Return a hash of everything in a bundle except its version and times."""
     said = {
         "issuer": issuer.programme.issuer,
         "keys": [key.to_json() for key in keys],
@@ -139,7 +141,7 @@ def _content(issuer: Issuer, keys: tuple[VerificationKey, ...], lists: list[str]
 
 
 def _named(issuer: Issuer) -> list[object]:
-    """Return what a bundle says of the programme; its instant only where it lies ahead."""
+    """Return what a bundle says about the programme. Its instant is included only if it lies in the future."""
     if issuer.upcoming is None:
         return [issuer.programme.version, issuer.programme.sha256]
     upcoming = issuer.upcoming
@@ -147,9 +149,9 @@ def _named(issuer: Issuer) -> list[object]:
 
 
 def _pin(issuer: Issuer, newest: Bundle | None, at: datetime) -> ProgrammePin:
-    """Pin the programme; it is effective from the first bundle that names it.
+    """Pin the programme. It is in force from the first bundle that names it.
 
-    A next version is pinned beforehand with its instant: until then everybody goes on with the present version.
+    A next version is pinned in advance with its instant. Until then, everybody uses the present version.
     """
     if issuer.upcoming is not None:
         upcoming = issuer.upcoming

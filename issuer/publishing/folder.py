@@ -1,4 +1,4 @@
-"""The published folder: files that verifiers read, each replaced whole. A reader sees the old text or the new one."""
+"""The published folder: files for verifiers, each replaced as a whole. A reader sees the old text or the new text."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ PROGRAMME_FILE: Final = "programme.toml"
 MARKS_FILE: Final = "holder-marks.jwt"
 LISTS_FOLDER: Final = "status-lists"
 BINDINGS_FOLDER: Final = "binding-lists"
-_MODE: Final = 0o644  # signed documents for everybody's eyes; holder marks name holders by random ids alone
+_MODE: Final = 0o644  # Signed documents for everybody. Holder marks name holders by random ids alone
 
 
 def list_file(number: int) -> str:
-    """Return the name of status list `number` within the folder."""
+    """Return the file name of status list `number` in the folder."""
     return f"{LISTS_FOLDER}/{number}.jwt"
 
 
 def bindings_file(number: int) -> str:
-    """Return the name of the binding list of status list `number` within the folder."""
+    """Return the file name of the binding list of status list `number` in the folder."""
     return f"{BINDINGS_FOLDER}/{number}.jwt"
 
 
 @contextmanager
 def publishing(folder: Path) -> Iterator[None]:
-    """Make the folder if need be and hold it against other publishers; freed by the system when a process dies."""
+    """Make the folder if it is missing, and hold it against other publishers. The system frees it when a process
+    dies.
+    """
     for name in (LISTS_FOLDER, BINDINGS_FOLDER):
         (folder / name).mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -46,7 +48,7 @@ def publishing(folder: Path) -> Iterator[None]:
 
 
 def replace_published(folder: Path, name: str, content: bytes) -> bool:
-    """Give a published file its new content; tell whether it had another."""
+    """Give a published file its new content. Return whether the content changed."""
     if read_file(folder, name) == content:
         return False
     replace_file(folder / name, content, mode=_MODE)
@@ -54,7 +56,7 @@ def replace_published(folder: Path, name: str, content: bytes) -> bool:
 
 
 def read_file(folder: Path, name: str) -> bytes | None:
-    """Return a published file's content, None for a missing file."""
+    """Return a published file's content, or None for a missing file."""
     try:
         return (folder / name).read_bytes()
     except FileNotFoundError:
@@ -62,7 +64,7 @@ def read_file(folder: Path, name: str) -> bytes | None:
 
 
 def _sweep(folder: Path) -> None:
-    # What a publisher that died left behind; under the lock nobody else is writing.
+    # Left by a publisher that died. Under the lock, nobody else writes.
     for place in (folder, folder / LISTS_FOLDER, folder / BINDINGS_FOLDER):
         for leftover in place.glob(".*.????????????????"):
             leftover.unlink()

@@ -1,7 +1,7 @@
-"""A signed statement of the office log's end, published beside the lists: whoever keeps one can tell a cut log.
+"""A signed statement of the office log's end, published beside the lists. A reader who keeps one can detect a cut log.
 
-Written as C2SP's tlog-checkpoint: origin, number of the last line, its link; signed with an Ed25519 note key that
-stands outside bundles and rotation.
+Its form is C2SP's tlog-checkpoint: origin, number of the last line, its link. It is signed with an Ed25519 note key,
+which is outside bundles and rotation.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ KEY = "office"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the office log stands to a checkpoint: the line that the checkpoint ends at, and whether the log fits it."""
+    """The comparison of the office log with a checkpoint: the last line of the checkpoint, and whether the log fits
+    it.
+    """
 
     last: int
     fits: bool
 
 
 def note_key(issuer: Issuer) -> NoteKey:
-    """Return the public key by which checkpoints are checked: what an auditor pins."""
+    """Return the public key with which checkpoints are checked. An auditor pins this key."""
     return _signer(issuer).key
 
 
@@ -44,7 +46,9 @@ def signed_checkpoint(issuer: Issuer, connection: Connection) -> str:
 
 
 def compare(issuer: Issuer, connection: Connection, checkpoint: str) -> Comparison:
-    """Compare the log with a checkpoint that somebody kept. Raises RefusedError for what this issuer did not sign."""
+    """Compare the log with a checkpoint that somebody kept. Raises RefusedError for a checkpoint that this issuer did
+    not sign.
+    """
     try:
         found = open_checkpoint(checkpoint, [note_key(issuer)]).checkpoint
     except NoteError as error:
@@ -60,7 +64,7 @@ def compare(issuer: Issuer, connection: Connection, checkpoint: str) -> Comparis
 
 
 def published_checkpoint(issuer: Issuer) -> str | None:
-    """Return the checkpoint that was published last, None before the first."""
+    """Return the checkpoint that was published last, or None before the first."""
     found = files.read_file(issuer.published, FILE)
     return None if found is None else found.decode("utf-8", "replace")
 

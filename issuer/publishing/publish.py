@@ -1,7 +1,7 @@
-"""Publishing: from the register to the signed files that verifiers trust. Repeating it is harmless and repairs.
+"""Publishing: turns the register into the signed files that verifiers trust. Repeating it is harmless and repairs.
 
-In this order: the transaction that says what will be published; the files; the transaction that says it was. A crash
-in between leaves files that are true of an earlier moment, and the next publication brings them up to date.
+The order is: the transaction that says what will be published; the files; the transaction that says it was published.
+After a crash in between, the files are true of an earlier moment, and the next publication updates them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from keys.keyset import Purpose
 from keys.tokens import parse_unverified
 
 LISTS_LIVE: Final = timedelta(hours=24)
-"""How long an offline counter may rely on a status list (docs/design.md §4)."""
+"""How long an offline counter may use a status list (docs/design.md §4)."""
 MARKS_LIVE: Final = timedelta(days=7)
 _KEPT_PUBLICATIONS: Final = 1000
 T = PUBLICATIONS
@@ -40,7 +40,7 @@ T = PUBLICATIONS
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One publication. `bundle_due` is None, or why a trust bundle that is due could not be signed here."""
+    """One publication. `bundle_due` is None, or the reason why a due trust bundle could not be signed here."""
 
     serial: int
     at: datetime
@@ -51,7 +51,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What one status list says of its indexes, and what each of them is bound to."""
+    """The content of one status list for each index, and what each index is bound to."""
 
     statuses: dict[int, Status]
     bindings: dict[int, bytes]
@@ -59,7 +59,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What one publication will show, read in one transaction."""
+    """The content of one publication, read in one transaction."""
 
     serial: int
     at: datetime
@@ -72,10 +72,10 @@ class _Content:
 
 
 def publish(issuer: Issuer, at: datetime) -> Publication:
-    """Publish everything, durable when this returns. Refused before the first trust bundle, without a root key.
+    """Publish everything, durable when this returns. Refused if there is no trust bundle yet and no root key.
 
-    A trust bundle that is due is signed if the root key is at hand; if not, the rest is published all the same and
-    `bundle_due` says so.
+    A due trust bundle is signed if the root key is available. If not, everything else is published, and `bundle_due`
+    says so.
     """
     with files.publishing(issuer.published):
         content = _decide(issuer, at)
@@ -88,7 +88,9 @@ def publish(issuer: Issuer, at: datetime) -> Publication:
 
 
 def publish_if_due(issuer: Issuer, at: datetime) -> Publication | None:
-    """Publish if the last publication is older than half the status lists' `ttl` or was not finished; else None."""
+    """Publish if the last publication is older than half the status lists' `ttl` or was not finished. Return None
+    otherwise.
+    """
     with issuer.register.read() as connection:
         last = connection.execute(sa.select(T).order_by(T.c.serial.desc()).limit(1)).one_or_none()
     fresh = last is not None and last.finished_at is not None and at < last.finished_at + issuer.status_ttl / 2
@@ -96,13 +98,13 @@ def publish_if_due(issuer: Issuer, at: datetime) -> Publication | None:
 
 
 def after_change(issuer: Issuer, at: datetime) -> None:
-    """Publish after a change of a card, unless the desk leaves that to its caller."""
+    """Publish after a change of a card, unless the office leaves this to its caller."""
     if issuer.publishes:
         publish(issuer, at)
 
 
 def ensure_pool(issuer: Issuer, at: datetime) -> None:
-    """Publish first when no index is ready, so that a card can have one."""
+    """Publish first if no index is ready, so that a card can have one."""
     ready = sa.select(STATUS_INDEXES.c.index).where(STATUS_INDEXES.c.state == IndexState.READY).limit(1)
     if not issuer.publishes:
         return
@@ -124,7 +126,7 @@ def _decide(issuer: Issuer, at: datetime) -> _Content:
             raise due or RefusedError("there is no trust bundle", "python -m issuer init")
         _bind_earlier_cards(issuer, connection)
         pooled = indexes.pooled(connection)
-    # Outside the transaction, so that a long list keeps no office waiting: what changed meanwhile is only newer truth.
+    # Outside the transaction, so that a long list does not delay the office: changes meanwhile are only newer truth.
     with issuer.register.read() as connection:
         numbers = indexes.list_numbers(connection)
         lists = {number: _listed(issuer, connection, number, instant) for number in numbers}
@@ -142,7 +144,7 @@ def _uri(issuer: Issuer, number: int) -> str:
 
 
 def _bind_earlier_cards(issuer: Issuer, connection: Connection) -> None:
-    """Bind the cards of a register that kept no bindings; the first publication binds them all."""
+    """Bind the cards of a register that kept no bindings. The first publication binds them all."""
     for card_id in indexes.unbound_cards(connection):
         sealed = connection.execute(sa.select(CARDS.c.token).where(CARDS.c.id == card_id)).scalar_one()
         token = issuer.register.unseal(sealed, f"cards.token:{card_id}").decode("ascii")
@@ -150,7 +152,7 @@ def _bind_earlier_cards(issuer: Issuer, connection: Connection) -> None:
 
 
 def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int, datetime]:
-    """Open a publication: its serial and instant never go back, whatever the clock or a restored backup says."""
+    """Begin a publication: its serial and instant never go back, even with a wrong clock or a restored backup."""
     last = connection.execute(sa.select(T).order_by(T.c.serial.desc()).limit(1)).one_or_none()
     whole = from_epoch(to_epoch(at))
     serial = max(shown_serial, 0 if last is None else last.serial) + 1
@@ -161,7 +163,9 @@ def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int
 
 
 def _write_files(issuer: Issuer, content: _Content) -> None:
-    """Write what a reader needs first, first: the programme, then the bundle that pins it, then what its keys sign."""
+    """Write files in the order in which a reader needs them: the programme, the bundle that pins it, then what its keys
+    sign.
+    """
     at = content.at
     programme = programme_bytes(issuer)
     if programme is not None:
@@ -172,7 +176,7 @@ def _write_files(issuer: Issuer, content: _Content) -> None:
     if root is not None:
         files.replace_published(issuer.published, files.ROOT_FILE, dumps(root))
     for number, listed in content.lists.items():
-        # The bindings first: a reader takes the list first, and then never meets bindings older than it.
+        # The bindings come first: a reader takes the list first, and so never meets bindings older than the list.
         bound = _signed_bindings(issuer, content, number, listed.bindings)
         files.replace_published(issuer.published, files.bindings_file(number), bound.encode("ascii"))
         text = _signed_list(issuer, content, number, listed.statuses)
@@ -217,7 +221,7 @@ def _signed_marks(issuer: Issuer, content: _Content) -> str:
 
 
 def _shown_serial(issuer: Issuer) -> int:
-    """Return the serial that the folder's holder marks claim, unverified; 0 if they claim none."""
+    """Return the serial in the folder's holder marks, unverified, or 0 if there is none."""
     text = (files.read_file(issuer.published, files.MARKS_FILE) or b"").decode("ascii", "replace")
     try:
         serial = parse_unverified(text, HOLDER_MARKS).claims["serial"]

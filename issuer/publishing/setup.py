@@ -1,4 +1,4 @@
-"""A new issuer: the keys it lacks, then the first publication. Doing it again changes nothing that is there."""
+"""A new issuer: its missing keys, then the first publication. A second run leaves everything as it is."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from keys.keyset import Purpose
 from keys.store import KeyStore, StoredKey
 
 ISSUING: Final = (Purpose.ROOT, Purpose.CARD, Purpose.STATUS)
-"""What an issuer signs that takes no check-ins: receipts and log are signed where they are taken."""
+"""What an issuer without check-ins signs. Receipts and the log are signed where check-ins are taken."""
 
 
 def set_up(
     issuer: Issuer, at: datetime, purposes: Iterable[Purpose] = tuple(Purpose)
 ) -> tuple[list[StoredKey], Publication]:
-    """Make the keys that are missing, publish, and return both. Without `desk.roots` no root is made (RefusedError)."""
+    """Make the missing keys and publish. Return both. Without `desk.roots`, no root key is made (RefusedError)."""
     made = []
     for purpose in purposes:
         store = issuer.roots if purpose is Purpose.ROOT else issuer.keys

@@ -1,4 +1,4 @@
-"""The tables of applications. Whatever tells of a person stands here sealed; what is searched for, as keyed hashes."""
+"""The tables of applications. Personal data are sealed here, and searchable data are keyed hashes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge.database import InstantColumn
 from issuer.register.tables import HASH, ID, METADATA
 
 FROM_ELSEWHERE = sa.text("channel_receipt IS NOT NULL")
-"""An index of mostly nothing would seem to find nothing quickly, and no search would be led by it."""
+"""An index with mostly empty values would look cheap to the database and still serve no search."""
 
 APPLICATIONS = sa.Table(
     "applications",
@@ -71,7 +71,7 @@ APPLICATION_PAPERS = sa.Table(
     sa.Column("seen_at", InstantColumn),
 )
 
-# A file's id is its name in the folder of attachments; the client's name for it stands nowhere.
+# A file's id is its name in the folder of attachments. The client's name for it is stored nowhere.
 APPLICATION_FILES = sa.Table(
     "application_files",
     METADATA,
@@ -113,7 +113,8 @@ APPLICATION_EVENTS = sa.Table(
     sa.Column("note", sa.LargeBinary),
 )
 
-# A notice is an application's, or a holder's to whom no application belongs. `once` names what is told one time alone.
+# A notice belongs to an application, or to a holder without an application. `once` names a notice that is sent only
+# once.
 NOTICES = sa.Table(
     "notices",
     METADATA,
@@ -134,7 +135,7 @@ NOTICES = sa.Table(
     sa.Index("ix_notices_unsent", "sent_at", "id"),
 )
 
-# A file that was looked at before it is imported. Its bytes lie sealed among the attachments under `id` until then.
+# A file that was checked before its import. Until then, its bytes are sealed among the attachments under `id`.
 IMPORTS = sa.Table(
     "imports",
     METADATA,

@@ -1,4 +1,6 @@
-"""Codes for people: enrolment and recovery. Shown once, kept as keyed hashes; read-alikes and separators forgiven."""
+"""Codes for people: enrolment and recovery. They are shown once and kept as keyed hashes. Similar letters and
+separators are accepted.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Final
 
 from cards import typed
 
-# Crockford's alphabet: no I, L, O or U, so that a code survives being read aloud and typed.
+# Crockford's alphabet: no I, L, O or U, so that a code can be read aloud and typed safely.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_CHARS: Final = 16
 
@@ -19,5 +21,7 @@ def new_code() -> str:
 
 
 def normal_code(code: str) -> str:
-    """Return a typed code as it is hashed: full width folded, upper case, no separators, read-alikes mended."""
+    """Return a typed code in the form for hashing: full width converted, upper case, no separators, similar letters
+    corrected.
+    """
     return typed.code(code)

@@ -1,8 +1,8 @@
-"""The register: one database and the keys that seal what it must not show in the clear. Knows no rule of issuing.
+"""The register: one database, and the keys that seal its secret values. It knows no rule of issuing.
 
-Trust: who can read the database sees masked names, tiers, card numbers and states, but no full name, identity number,
-photo, note, token or code. Who can change it, without the server's secret, can neither read a sealed value nor move
-it to another row; such a person can still end cards or bring ended ones back, so its file is the issuer's alone.
+Trust: a reader of the database sees masked names, tiers, card numbers and states, but no full name, identity number,
+photo, note, token or code. A writer without the server's secret can neither read a sealed value nor move it to another
+row. Such a writer can still end cards or restore ended cards, so the file must belong to the issuer alone.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from issuer.register.codes import normal_code
 from issuer.register.errors import RefusedError
 from issuer.register.tables import FACTS
 
-_WRITE_LOCK: Final = 0x59554A52  # any constant of ours: PostgreSQL's advisory lock, one writer at a time as on SQLite
+_WRITE_LOCK: Final = 0x59554A52  # Any constant of ours: PostgreSQL's advisory lock, one writer at a time as on SQLite
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_CHECK: Final = "secret-check"  # a row of keyed hashes, not a secret
+_CHECK: Final = "secret-check"  # A row of keyed hashes, not a secret
 
 
 def open_tables(url: str) -> Database:
-    """Connect to `url` and bring the register's tables up to date."""
+    """Connect to `url` and update the register's tables."""
     return Database.open(url, room="register", migrations=_MIGRATIONS)
 
 
 class Register:
-    """Holders and cards. Safe to share between threads; a process opens its own after a fork."""
+    """Holders and cards. Safe to share between threads. After a fork, a process opens its own."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
         self._database = database
@@ -41,7 +41,7 @@ class Register:
 
     @classmethod
     def open(cls, url: str, secret: bytes) -> Register:
-        """Connect to `url`, bring the tables up to date. Raises RefusedError if it was made with another secret."""
+        """Connect to `url` and update the tables. Raises RefusedError if it was made with another secret."""
         register = cls(open_tables(url), secret)
         register._check_secret()
         return register
@@ -52,9 +52,9 @@ class Register:
 
     @contextmanager
     def change(self) -> Iterator[Connection]:
-        """Give one transaction, the only one of its time: durable when the block ends, undone when it raises.
+        """Give the only transaction of its time. It is durable when the block ends, and undone if the block raises.
 
-        Writers take turns, on PostgreSQL too: issuing is rare, and every rule may then read before it writes.
+        Writers take turns, on PostgreSQL too: issuing is rare, and so every rule may read before it writes.
         """
         with self._database.write() as connection:
             if connection.dialect.name == "postgresql":
@@ -62,23 +62,25 @@ class Register:
             yield connection
 
     def close(self) -> None:
-        """Close every connection; call it before a fork and at the end."""
+        """Close every connection. Call this before a fork and at the end."""
         self._database.close()
 
     def seal(self, value: bytes, place: str) -> bytes:
-        """Encrypt a value for one place, `table.column:row`, to which it is bound."""
+        """Encrypt a value, bound to one place `table.column:row`."""
         return self._sealer.seal(value, place)
 
     def unseal(self, sealed: bytes, place: str) -> bytes:
-        """Decrypt what `seal` made for the same place. Raises edge.sealing.Unsealable if it was altered or moved."""
+        """Decrypt a value that `seal` made for the same place. Raises edge.sealing.Unsealable if it was altered or
+        moved.
+        """
         return self._sealer.open(sealed, place)
 
     def hash(self, kind: str, value: str) -> str:
-        """Return the keyed hash (hex) that a normalised value of a kind is found by."""
+        """Return the keyed hash (hexadecimal) by which a normalised value of a kind is found."""
         return keyed_hash(self._hash_key, kind, value).hex()
 
     def code_hash(self, kind: str, code: str) -> str:
-        """Return the keyed hash of a code as somebody typed it."""
+        """Return the keyed hash of a typed code."""
         return self.hash(kind, normal_code(code))
 
     def _check_secret(self) -> None:

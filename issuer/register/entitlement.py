@@ -12,9 +12,9 @@ from cards.programme.types import Programme
 
 @dataclass(frozen=True, slots=True)
 class HeldGround:
-    """A ground (申领条件) that a holder was approved on; the dates are the last local days on which it holds.
+    """An approved ground (申领条件) of a holder. The dates are the last local days on which it holds.
 
-    `tier` is the ground's own or, for `special`, the one that the leading group (`body`) fixed under `reference`.
+    `tier` is the ground's own or, for `special`, the tier that the leading group (`body`) fixed under `reference`.
     """
 
     id: int
@@ -31,18 +31,18 @@ class HeldGround:
 
     @property
     def last_day(self) -> date | None:
-        """The earliest end of contract, permit and ground; None if nothing ends."""
+        """The earliest end of contract, permit and ground, or None if nothing ends."""
         return min(filter(None, (self.contract_ends, self.permit_ends, self.basis_ends)), default=None)
 
     def holds_at(self, at: datetime, zone: ZoneInfo) -> bool:
-        """Whether the ground counts at the instant `at`."""
+        """Return whether the ground counts at the instant `at`."""
         ended = self.last_day is not None and at >= after_day(self.last_day, zone)
         return self.withdrawn_at is None and not ended
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """The tier a holder has, the ground it rests on, and the instant a card issued now would end at."""
+    """A holder's tier, its ground, and the end of a card that is issued now."""
 
     tier: str
     ground: HeldGround
@@ -53,8 +53,8 @@ def entitlement(grounds: Iterable[HeldGround], programme: Programme, at: datetim
     """Return the highest tier that any current ground gives, or None (docs/guide-coverage.md, Assumptions: all grounds
     are kept).
 
-    Of several grounds for that tier the one that lasts longest leads. Validity ends at the earliest of contract,
-    permit and ground, and after the programme's longest time.
+    Of several grounds for this tier, the ground that lasts longest counts. The validity ends at the earliest end of
+    contract, permit and ground, and at the latest after the programme's longest time.
     """
     zone = programme.zone
     current = [ground for ground in grounds if ground.tier in programme.tiers and ground.holds_at(at, zone)]
@@ -66,12 +66,12 @@ def entitlement(grounds: Iterable[HeldGround], programme: Programme, at: datetim
 
 
 def longest_end(programme: Programme, at: datetime) -> datetime:
-    """Return the end of the longest validity: midnight at the anniversary of the local day of issue, as UTC."""
+    """Return the end of the longest validity: midnight at the anniversary of the local day of issue, in UTC."""
     local = at.astimezone(programme.zone).date()
     year = local.year + programme.validity.longest_years
     try:
         anniversary = local.replace(year=year)
-    except ValueError:  # 29 February: the year after next has none
+    except ValueError:  # 29 February: two years later there is none
         anniversary = date(year, 3, 1)
     return _midnight(anniversary, programme.zone)
 

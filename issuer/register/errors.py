@@ -1,8 +1,8 @@
-"""The office's refusals: one message and one remedy each, never a name or a number of an ID."""
+"""The office's refusals: each has one message and one remedy, and never a name or the number of an ID."""
 
 
 class RefusedError(Exception):
-    """The register does not take this change; nothing was changed. `hint` names the remedy."""
+    """The register refuses this change. Nothing was changed. `hint` names the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -11,7 +11,7 @@ class RefusedError(Exception):
 
 
 class PoolEmpty(RefusedError):
-    """No status index has been published as valid and is still free."""
+    """No status index is both published as valid and free."""
 
     def __init__(self) -> None:
         super().__init__("no status index is ready for a new card", "python -m issuer publish, then try again")

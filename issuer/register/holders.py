@@ -1,4 +1,4 @@
-"""Holders: adding, finding, their photos and the grounds they were approved on. Full names leave by `Holder` alone."""
+"""Holders: adding and finding them, their photos and their approved grounds. Only `Holder` carries full names."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ from issuer.register.tables import ERASED_IDENTITIES, GROUNDS, HOLDERS, PHOTOS
 NAME_MOST = 60
 _NOTE_MOST = 500
 _REFUSED_IN_NAMES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Not what this Python's tables lack: today's ID cards have newer characters (GB 18030-2022)."""
+"""This does not include characters that this Python's tables lack: today's ID cards have newer characters (GB
+18030-2022).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class NewHolder:
-    """A holder to be added: full name as on the ID, checked identity, telephone for call-backs."""
+    """A holder to add: full name as on the ID, checked identity, telephone for call-backs."""
 
     name: str = field(repr=False)
     identity: Identity = field(repr=False)
@@ -41,7 +43,7 @@ class NewHolder:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A holder as the office sees one. `id` is the cards' `sub`; `repr` shows no personal detail."""
+    """A holder as the office sees it. `id` is the cards' `sub`. `repr` shows no personal data."""
 
     id: str
     name: str = field(repr=False)
@@ -55,7 +57,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class NewGround:
-    """A ground that was approved. `tier`, `reference` and `body` are for `special` alone; the dates are last days."""
+    """An approved ground. `tier`, `reference` and `body` are for `special` alone. The dates are last days."""
 
     code: str
     limb: str | None = None
@@ -69,7 +71,9 @@ class NewGround:
 
 
 def add_holder(issuer: Issuer, new: NewHolder, *, by: str, at: datetime) -> Holder:
-    """Register a person and return the holder. Raises RefusedError for a bad name or an identity registered already."""
+    """Register a person and return the holder. Raises RefusedError for a bad name or an identity that is already
+    registered.
+    """
     with issuer.register.change() as connection:
         return add_holder_in(issuer, connection, new, by=by, at=at)
 
@@ -103,7 +107,9 @@ def add_holder_in(issuer: Issuer, connection: Connection, new: NewHolder, *, by:
 
 
 def _refuse_erased(issuer: Issuer, connection: Connection, hashed: object, at: datetime) -> None:
-    """Whoever was erased this year comes back with the next year's quotas: this year's are known to nobody."""
+    """Refuse a person who was erased this year. The person may return with next year's quotas, because nobody knows
+    this year's uses.
+    """
     t = ERASED_IDENTITIES
     until = connection.execute(sa.select(t.c.until).where(t.c.id_hash == hashed, t.c.until > at)).scalar_one_or_none()
     if until is not None:
@@ -114,7 +120,7 @@ def _refuse_erased(issuer: Issuer, connection: Connection, hashed: object, at: d
 def correct_holder(
     issuer: Issuer, holder_id: str, *, name: str | None = None, phone: str | None = None, by: str, at: datetime
 ) -> Holder:
-    """Correct a holder's name or telephone (None: as it is). A card shows the new name once it is reissued."""
+    """Correct a holder's name or telephone (None: unchanged). A card shows the new name after it is reissued."""
     changed: dict[str, object] = {}
     if name is not None:
         plain, masked = checked_name(name)
@@ -141,14 +147,14 @@ def find_holder(issuer: Issuer, holder_id: str) -> Holder:
 
 
 def find_holders(issuer: Issuer, holder_ids: Collection[str]) -> list[Holder]:
-    """Return the holders with these ids, in the order of the ids, by one question; unknown ids are left out."""
+    """Return the holders with these ids, in the order of the ids, with one query. Unknown ids are left out."""
     with issuer.register.read() as connection:
         asked = _rows().where(HOLDERS.c.id.in_(holder_ids)).order_by(HOLDERS.c.id)
         return [_holder(issuer, row) for row in connection.execute(asked)]
 
 
 def find_by_identity(issuer: Issuer, identity: Identity) -> Holder | None:
-    """Return the holder of a checked identity, whatever spelling it was given in, or None."""
+    """Return the holder with a checked identity, in whatever spelling it was given, or None."""
     hashed = issuer.register.hash("identity", identity.unique_text)
     with issuer.register.read() as connection:
         found = connection.execute(sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == hashed)).scalar_one_or_none()
@@ -178,8 +184,8 @@ def read_holder(issuer: Issuer, connection: Connection, holder_id: str) -> Holde
 
 
 def set_photo(issuer: Issuer, holder_id: str, photo: bytes, *, by: str, at: datetime) -> None:
-    """Check a photo and keep it, sealed, in place of an earlier one. Raises RefusedError for one the guide does not
-    take.
+    """Check a photo and keep it, sealed, in place of an earlier one. Raises RefusedError for a photo that the guide
+    does not allow.
     """
     rule = issuer.programme.photo
     if rule is None:
@@ -196,7 +202,7 @@ def set_photo(issuer: Issuer, holder_id: str, photo: bytes, *, by: str, at: date
 def set_photo_in(
     issuer: Issuer, connection: Connection, holder_id: str, checked: bytes, *, by: str, at: datetime
 ) -> None:
-    """Keep a photo that was checked already, sealed, in place of an earlier one, inside a transaction."""
+    """Keep a checked photo, sealed, in place of an earlier one, inside a transaction."""
     sealed = issuer.register.seal(checked, f"holder_photos.photo:{holder_id}")
     connection.execute(PHOTOS.delete().where(PHOTOS.c.holder_id == holder_id))
     connection.execute(PHOTOS.insert().values(holder_id=holder_id, photo=sealed, added_at=at))
@@ -204,7 +210,7 @@ def set_photo_in(
 
 
 def photo_of(issuer: Issuer, holder_id: str) -> bytes | None:
-    """Return a holder's photo (JPEG), or None. Who shows it to a person writes an office-log line."""
+    """Return a holder's photo (JPEG), or None. A caller who shows it to a person writes an office-log line."""
     with issuer.register.read() as connection:
         asked = sa.select(PHOTOS.c.photo).where(PHOTOS.c.holder_id == holder_id)
         sealed = connection.execute(asked).scalar_one_or_none()
@@ -212,10 +218,10 @@ def photo_of(issuer: Issuer, holder_id: str) -> bytes | None:
 
 
 def add_ground(issuer: Issuer, holder_id: str, new: NewGround, *, by: str, at: datetime) -> HeldGround:
-    """Record a ground that was approved and return it. Raises RefusedError unless it is one of the programme's, fully
-    told.
+    """Record an approved ground and return it. Raises RefusedError unless it is one of the programme's, with all its
+    details.
 
-    Changes no card by itself: a higher tier comes with the next card that is issued or reissued.
+    This changes no card: a higher tier comes with the next card that is issued or reissued.
     """
     with issuer.register.change() as connection:
         return add_ground_in(issuer, connection, holder_id, new, by=by, at=at)
@@ -249,7 +255,7 @@ def add_ground_in(
 
 
 def withdraw_ground(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
-    """Withdraw a ground: no card is issued or refreshed on it any more. Cards that stand are ended by `revoke`."""
+    """Withdraw a ground: no card is issued or refreshed on it any more. `revoke` ends the present cards."""
     with issuer.register.change() as connection:
         withdraw_ground_in(connection, holder_id, ground_id, by=by, at=at)
 
@@ -264,7 +270,7 @@ def withdraw_ground_in(connection: Connection, holder_id: str, ground_id: int, *
 
 
 def grounds_of(issuer: Issuer, holder_id: str) -> list[HeldGround]:
-    """Return all grounds of a holder, withdrawn ones too, oldest first."""
+    """Return all grounds of a holder, also withdrawn ones, oldest first."""
     with issuer.register.read() as connection:
         return held_grounds(connection, holder_id)
 
@@ -313,7 +319,7 @@ def _holder(issuer: Issuer, row: Row[tuple[object, ...]]) -> Holder:
 
 
 def checked_name(name: str) -> tuple[str, str]:
-    """Return a name as it is kept (NFC, single spaces, radicals as characters) and as a card carries it."""
+    """Return a name as it is kept (NFC, single spaces, radicals as characters), and as a card carries it."""
     plain = " ".join(typed.characters(unicodedata.normalize("NFC", name)).split())
     if not plain or len(plain) > NAME_MOST:
         raise RefusedError(f"a name has 1 to {NAME_MOST} characters", "write it as on the ID")
@@ -323,7 +329,9 @@ def checked_name(name: str) -> tuple[str, str]:
 
 
 def checked_phone(phone: str | None) -> str | None:
-    """Return a telephone number as it is kept; None for an empty text, RefusedError for a malformed number."""
+    """Return a telephone number as it is kept, or None for an empty text. Raises RefusedError for a malformed
+    number.
+    """
     if phone is None or not phone.strip():
         return None
     number = typed.phone(phone)
@@ -336,7 +344,7 @@ def checked_phone(phone: str | None) -> str | None:
 
 
 def _checked_ground(issuer: Issuer, new: NewGround) -> str:
-    """Return the tier of a ground whose details are complete."""
+    """Return the tier of a ground with complete details."""
     ground = issuer.programme.grounds.get(new.code)
     if ground is None:
         raise RefusedError("the programme has no such ground", "python -m verifier programme show --json")

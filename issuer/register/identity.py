@@ -1,6 +1,6 @@
 """Identity documents by type: the form of their numbers, and one spelling of each number. No store, no clock.
 
-A number that exists in an older and a newer spelling has one normal form, so that a person is not registered twice.
+A number with an older and a newer spelling has one normal form, so that nobody is registered twice.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _REGION: Final = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3
 _EARLIEST_BIRTH: Final = date(1900, 1, 1)
 _RESIDENT: Final = re.compile(r"\d{17}[\dX]", re.ASCII)
 # A foreigner's permanent residence card as it was issued until 2023 and is used until it expires: country, four digits
-# of the region, date of birth (two of the year), a number, a check digit. How that digit is made was never published by
-# who issues it; that it is the 7-3-1 digit of ICAO Doc 9303 over the 14 before is said in places, and no specimen shows
-# it. So it is not checked: a wrong rule would shut real holders out (docs/office.md).
+# of the region, date of birth (two digits of the year), a number, a check digit. The issuer never published how the
+# check digit is made. Some sources say that it is the 7-3-1 digit of ICAO Doc 9303 over the 14 characters before; no
+# specimen shows it. So it is not checked: a wrong rule would refuse real holders (docs/office.md).
 _OLDER_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{4}(\d{6})\d{2}", re.ASCII)
 _PASSPORT: Final = re.compile(r"[A-Z0-9]{5,12}", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -42,12 +42,14 @@ class IdType(StrEnum):
 
 
 class BadIdentity(ValueError):
-    """The number is not one of its type. The message says what is wrong and never quotes the number."""
+    """The number does not have the form of its type. The message says what is wrong and never quotes the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A checked identity: `number` in its normal form, shown by no `repr`; `country` of a passport, three letters."""
+    """A checked identity. `number` is in its normal form, and no `repr` shows it. `country` is for a passport, three
+    letters.
+    """
 
     kind: IdType
     number: str = field(repr=False)
@@ -55,7 +57,7 @@ class Identity:
 
     @property
     def unique_text(self) -> str:
-        """What makes this identity one person's; hashed under a key, never stored as it is."""
+        """The text that is unique to this identity. It is hashed under a key, and never stored as it is."""
         return f"{self.kind}|{self.country}|{self.number}"
 
     @property
@@ -65,16 +67,17 @@ class Identity:
 
     @property
     def masked(self) -> str:
-        """The number for people's eyes: all but the first and the last two characters are stars."""
-        if not self.number:  # an erased holder's
+        """The number for people: all characters except the first and the last two are stars."""
+        if not self.number:  # The identity of an erased holder
             return ""
         return f"{self.number[0]}{'*' * (len(self.number) - 3)}{self.number[-2:]}"
 
 
 def check_identity(kind: IdType, number: str, *, today: date, country: str | None = None) -> Identity:
-    """Return the checked identity in normal form. Raises BadIdentity if the number is none of its type on `today`.
+    """Return the checked identity in normal form. Raises BadIdentity if the number does not have the form of its type
+    on `today`.
 
-    `country` is needed with a passport and refused with the others.
+    `country` is required for a passport, and refused for other documents.
     """
     text = _normal(number)
     if kind is IdType.PASSPORT:
@@ -88,18 +91,18 @@ def check_identity(kind: IdType, number: str, *, today: date, country: str | Non
 
 
 def last_four(text: str) -> str:
-    """Return what somebody typed as the last four characters, in the spelling of `Identity.last_four`."""
+    """Return the typed last four characters in the spelling of `Identity.last_four`."""
     return _normal(text)
 
 
 def _normal(text: str) -> str:
-    # Full-width digits, spaces and hyphens come from other systems' exports; a Cyrillic Х is not a Latin X and stays.
+    # Full-width digits, spaces and hyphens come from other systems' exports. A Cyrillic Х is not a Latin X and stays.
     folded = unicodedata.normalize("NFKC", text).upper().translate(_DASHES)
     return "".join(folded.split())
 
 
 def _check_resident_id(text: str, today: date) -> None:
-    """GB 11643-1999: region, date of birth, sequence and an ISO 7064 MOD 11-2 check character.
+    """Check by GB 11643-1999: region, date of birth, sequence, and an ISO 7064 MOD 11-2 check character.
 
     A foreigner's permanent residence card counts as a resident ID: since 2023 it has the same 18 characters.
     """
@@ -131,7 +134,7 @@ def _check_birth(text: str, today: date) -> None:
 
 
 def _check_short_birth(text: str, today: date) -> None:
-    """A date of birth whose year has two digits: of this century or the last, whichever is plausible."""
+    """Check a date of birth with two digits of the year: this century or the last, whichever is plausible."""
     try:
         _check_birth(f"20{text}", today)
     except BadIdentity:
@@ -148,7 +151,7 @@ def _passport(text: str, country: str | None) -> Identity:
 
 
 def _hk_macao_permit(text: str) -> str:
-    """H or M and eight digits, for life; the permits before 2013 add two digits that count renewals."""
+    """Check H or M and eight digits, for life. The permits before 2013 add two digits that count renewals."""
     match = _HK_MACAO.fullmatch(text)
     if match is None:
         raise BadIdentity("a Hong Kong or Macao permit has H or M and eight digits (or ten on older permits)")
@@ -156,7 +159,7 @@ def _hk_macao_permit(text: str) -> str:
 
 
 def _taiwan_permit(text: str) -> str:
-    """Eight digits, for life; the booklets before 2015 add two digits and a letter that count renewals."""
+    """Check eight digits, for life. The booklets before 2015 add two digits and a letter that count renewals."""
     match = _TAIWAN.fullmatch(text)
     if match is None:
         raise BadIdentity("a Taiwan permit has eight digits (or ten and a letter on older booklets)")

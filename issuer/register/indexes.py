@@ -1,4 +1,5 @@
-"""Status indexes: drawn at random, published as valid one publication before a card gets one, never two cards on one.
+"""Status indexes: drawn at random, and published as valid one publication before a card gets one. Two cards never share
+an index.
 
 Every function works inside the caller's transaction.
 """
@@ -21,8 +22,8 @@ from issuer.register.errors import PoolEmpty
 from issuer.register.tables import CARDS, STATUS_INDEXES, STATUS_LISTS, CardState, IndexState
 
 POOL_SIZE: Final = 64
-"""Indexes kept ready, each bound to a card id that nobody outside has seen."""
-_FULL_AT: Final = LIST_SIZE * 3 // 4  # beyond it random draws meet too many taken indexes
+"""How many indexes are kept ready. Each is bound to a card id that nobody outside has seen."""
+_FULL_AT: Final = LIST_SIZE * 3 // 4  # Beyond this, random draws meet too many taken indexes
 
 T = STATUS_INDEXES
 
@@ -49,7 +50,7 @@ def draw(connection: Connection, reusable_at: datetime) -> Drawn:
 
 
 def bind(connection: Connection, card: CardClaims) -> None:
-    """Keep what the next publication binds a card's index to."""
+    """Keep the binding of a card's index for the next publication."""
     connection.execute(T.update().where(T.c.card_id == card.card_id).values(binding=card_binding(card)))
 
 
@@ -61,12 +62,12 @@ def unbound_cards(connection: Connection) -> list[str]:
 
 
 def retire(connection: Connection, card_id: str, reusable_at: datetime) -> None:
-    """Tell when the index of a card that ended for good may serve another: after its last token's `exp` and grace."""
+    """Set when the index of an ended card may serve another card: after its last token's `exp` and the grace period."""
     connection.execute(T.update().where(T.c.card_id == card_id).values(reusable_at=reusable_at))
 
 
 def top_up(connection: Connection, at: datetime, size: int) -> None:
-    """Fill the pool to `size` with random unused indexes; they become ready once they are published."""
+    """Fill the pool to `size` with random unused indexes. They become ready after they are published."""
     numbers = _with_room(connection, at)
     waiting = sa.select(sa.func.count()).where(T.c.state.in_([IndexState.POOLED, IndexState.READY]))
     for _ in range(size - connection.execute(waiting).scalar_one()):
@@ -80,7 +81,7 @@ def pooled(connection: Connection) -> list[tuple[int, int]]:
 
 
 def make_ready(connection: Connection, published: list[tuple[int, int]]) -> None:
-    """Let cards have the indexes that were published as valid."""
+    """Make the indexes that were published as valid ready for cards."""
     for number, index in published:
         connection.execute(_at(number, index).where(T.c.state == IndexState.POOLED).values(state=IndexState.READY))
 
@@ -91,7 +92,9 @@ def list_numbers(connection: Connection) -> list[int]:
 
 
 def entries(connection: Connection, number: int, at: datetime) -> dict[int, Status]:
-    """Return what list `number` says at `at` of every index that is not revoked, and so not published as unassigned."""
+    """Return the content of list `number` at `at`, for every index that is not revoked. Missing indexes are published
+    as revoked.
+    """
     live = sa.and_(T.c.reusable_at > at, CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED]))
     suspended = sa.case((CARDS.c.state == CardState.SUSPENDED, Status.SUSPENDED.value), else_=Status.VALID.value)
     rows = connection.execute(
@@ -104,7 +107,9 @@ def entries(connection: Connection, number: int, at: datetime) -> dict[int, Stat
 
 
 def bindings(connection: Connection, number: int, at: datetime, uri: str) -> dict[int, bytes]:
-    """Return what list `number`, of the address `uri`, binds each index to that `entries` does not call revoked."""
+    """Return the bindings in list `number`, with the address `uri`, of the indexes that `entries` does not call
+    revoked.
+    """
     live = sa.and_(T.c.reusable_at > at, CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED]))
     waiting = T.c.state != IndexState.ASSIGNED
     rows = connection.execute(
@@ -116,9 +121,10 @@ def bindings(connection: Connection, number: int, at: datetime, uri: str) -> dic
 
 
 def _with_room(connection: Connection, at: datetime) -> list[int]:
-    """Return the lists with room, the oldest first, two at least; make missing lists.
+    """Return the lists with room, oldest first, at least two. Make missing lists.
 
-    There is one list more than in use: the trust bundle, and so the offline root, names a list before it is needed.
+    There is always one list more than in use: the trust bundle, and so the offline root, names a list before it is
+    needed.
     """
     counted = sa.select(T.c.list, sa.func.count().label("n")).where(sa.not_(_free(at))).group_by(T.c.list)
     taken: dict[int, int] = {row.list: row.n for row in connection.execute(counted)}
@@ -131,7 +137,7 @@ def _with_room(connection: Connection, at: datetime) -> list[int]:
 
 
 def _pool(connection: Connection, number: int, at: datetime) -> None:
-    """Put one random index of a list into the pool: an index that was never used, or whose last card is long over."""
+    """Put one random index of a list into the pool. It was never used, or its last card is long over."""
     while True:
         index = secrets.randbelow(LIST_SIZE)
         row = sa.select(_free(at).label("free")).where(T.c.list == number, T.c.index == index)

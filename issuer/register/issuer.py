@@ -1,4 +1,4 @@
-"""What every act of the office works with: the register, the programme, the keys, the published folder."""
+"""What every act of the office works with: the register, the programme, the keys, and the published folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keys.store import KeyStore, key_store
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """The programme's next version, checked already, and the instant from which it holds."""
+    """The programme's next version, already checked, and the instant from which it is in force."""
 
     programme: Programme
     holds_from: datetime
@@ -25,10 +25,11 @@ class Upcoming:
 
 @dataclass(frozen=True)
 class Issuer:
-    """One issuer's office, as values: made once a process by `open_issuer`, handed to every function of this room.
+    """One issuer's office, as values. `open_issuer` makes one for each process, and every function of this room
+    receives it.
 
-    `keys` holds card, status, log and receipt keys; `roots` the root key, needed only when the trust bundle changes
-    and kept elsewhere in a real deployment. `publishes` False leaves publishing to the caller, for batches.
+    `keys` holds card, status, log and receipt keys. `roots` holds the root key, which is needed only when the trust
+    bundle changes and is kept elsewhere in real use. `publishes` False leaves publishing to the caller, for batches.
     """
 
     register: Register
@@ -45,7 +46,7 @@ class Issuer:
     upcoming: Upcoming | None = None
 
     def quiet(self) -> Issuer:
-        """Return the same desk that does not publish after each change."""
+        """Return the same office without publishing after each change."""
         return replace(self, publishes=False)
 
     def close(self) -> None:
@@ -56,7 +57,7 @@ class Issuer:
 def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
     """Open the office that the settings describe.
 
-    `roots` is the folder of the root key; without one, the key folder is looked into, where development keeps it.
+    `roots` is the folder of the root key. Without it, the key folder is used, where development keeps the root key.
     Raises RefusedError, StoreError, ProgrammeError or SettingsError, each with its remedy.
     """
     programme = load_programme(settings.programme)
@@ -78,7 +79,7 @@ def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
 
 
 def _upcoming(settings: Settings) -> Upcoming | None:
-    """Read the next version when the service starts: a fault in it is told long before the instant."""
+    """Read the next version when the service starts, so that a fault in it is reported long before its instant."""
     if settings.programme_next is None or settings.programme_from is None:
         return None
     return Upcoming(load_programme(settings.programme_next), settings.programme_from)

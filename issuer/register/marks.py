@@ -1,4 +1,4 @@
-"""Marks on holders: benefits granted elsewhere, and rulings on them, which verifiers must know (docs/design.md §3)."""
+"""Marks on holders that verifiers must know: benefits granted elsewhere, and rulings on them (docs/design.md §3)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from issuer.register.tables import MARKS
 
 
 def set_benefit(issuer: Issuer, holder_id: str, benefit: str, *, by: str, at: datetime) -> None:
-    """Record that a holder has, or may have, a benefit granted elsewhere; it awaits a ruling. Known ones are kept."""
+    """Record that a holder has, or may have, a benefit granted elsewhere. It waits for a ruling. A known benefit stays
+    as it is.
+    """
     _check_benefit(issuer, benefit)
     with issuer.register.change() as connection:
         raise_benefit(connection, holder_id, benefit, by=by, at=at)
 
 
 def rule(issuer: Issuer, holder_id: str, benefit: str, *, granted: bool, by: str, at: datetime) -> None:
-    """Record the department's ruling on a benefit, in place of an earlier one (docs/guide-coverage.md, Read right 8).
+    """Record the department's ruling on a benefit, in place of an earlier ruling (docs/guide-coverage.md, Read right
+    8).
 
-    `granted`: the services that waited for the ruling are open to the holder; otherwise they stay closed.
+    `granted`: the services that waited for the ruling are open to the holder. Otherwise they stay closed.
     """
     _check_benefit(issuer, benefit)
     values = [f"{benefit}:granted", f"{benefit}:refused"]
@@ -47,16 +50,16 @@ def raise_benefit(connection: Connection, holder_id: str, benefit: str, *, by: s
 
 
 def mark_ended(connection: Connection, holder_id: str, day: date, *, by: str, at: datetime) -> None:
-    """Record inside a transaction that a holder's renewal was refused on a day: verifiers release what is booked.
+    """Record inside a transaction that a holder's renewal was refused on a day. Verifiers then release the bookings.
 
-    A later day takes the place of an earlier one. What is booked afterwards, on another card, stands.
+    A later day replaces an earlier one. Later bookings, on another card, stay.
     """
     connection.execute(MARKS.delete().where(MARKS.c.holder_id == holder_id, MARKS.c.kind == MarkKind.ENDED))
     _set(connection, Mark(holder_id, MarkKind.ENDED, day.isoformat()), by=by, at=at)
 
 
 def mark_erased(connection: Connection, holder_id: str, day: date, *, by: str, at: datetime) -> None:
-    """Order a holder's erasure at every verifier, inside a transaction; what else was marked of the holder goes."""
+    """Order a holder's erasure at every verifier, inside a transaction. All other marks of the holder are removed."""
     released = MARKS.c.kind == MarkKind.ENDED
     connection.execute(MARKS.delete().where(MARKS.c.holder_id == holder_id, sa.not_(released)))
     _set(connection, Mark(holder_id, MarkKind.ERASURE, day.isoformat()), by=by, at=at)
@@ -68,7 +71,7 @@ def marks_of(connection: Connection, holder_id: str) -> list[Mark]:
 
 
 def all_marks(connection: Connection) -> list[Mark]:
-    """Return every mark, in a fixed order: what is published."""
+    """Return every mark in a fixed order, for publishing."""
     return _read(connection, sa.select(MARKS))
 
 

@@ -1,7 +1,8 @@
-"""The office log: who did what to whom, and when; append-only and chained. Ids and codes alone: no name, no note.
+"""The office log: who did what to whom, and when. It is append-only and chained. It has ids and codes alone, no name
+and no note.
 
-Each line's link is SHA-256 over the link before it and the line: whoever alters or removes a line breaks every later
-link, and the checkpoints that were signed over one.
+Each line's link is SHA-256 over the link before it and the line. An altered or removed line breaks every later link,
+and the signed checkpoints over such a link.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _CHECKED_AT_ONCE: Final = 1000
 
 
 class OfficeAction(StrEnum):
-    """Everything the office log can tell. Grammar: `<what>-<done>`."""
+    """All actions in the office log. Grammar: `<what>-<done>`."""
 
     HOLDER_ADDED = "holder-added"
     HOLDER_CORRECTED = "holder-corrected"
@@ -94,7 +95,7 @@ def append(
     card: str | None = None,
     **detail: object,
 ) -> None:
-    """Write one line, in the transaction of the change that it tells of."""
+    """Write one line, in the transaction of its change."""
     line = {"at": at, "actor": by, "action": action.value, "holder_id": holder, "card_id": card, "detail": detail}
     seq = connection.execute(OFFICE_LOG.insert().values(line).returning(OFFICE_LOG.c.seq)).scalar_one()
     last = sa.select(OFFICE_CHAIN.c.link).order_by(OFFICE_CHAIN.c.seq.desc()).limit(1)
@@ -103,7 +104,7 @@ def append(
 
 
 def link_of(before: str, seq: int, line: Mapping[str, object]) -> str:
-    """Return a line's link: SHA-256 (hex) over the link before the line and the line itself."""
+    """Return a line's link: SHA-256 (hexadecimal) over the link before the line and the line itself."""
     at = line["at"]
     epoch = to_epoch(at) if isinstance(at, datetime) else at
     told = [before, seq, epoch, line["actor"], line["action"], line["holder_id"], line["card_id"], line["detail"]]
@@ -113,7 +114,9 @@ def link_of(before: str, seq: int, line: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The office log's end: how many lines it has, the last one's number and link; `broken_at` the first wrong line."""
+    """The office log's end: the number of lines, the last line's number and link. `broken_at` is the first wrong
+    line.
+    """
 
     lines: int
     last: int
@@ -122,20 +125,20 @@ class Chain:
 
 
 def chain_end(connection: Connection) -> Chain:
-    """Return the end of the chain as it stands, without checking it. Every line is counted."""
+    """Return the end of the chain without checking it. Every line is counted."""
     last, link = last_link(connection)
     return Chain(connection.execute(sa.select(sa.func.count()).select_from(OFFICE_CHAIN)).scalar_one(), last, link)
 
 
 def last_link(connection: Connection) -> tuple[int, str]:
-    """Return the last line's number and link; of a log without lines 0 and the first link. Counts nothing."""
+    """Return the last line's number and link; for an empty log, 0 and the first link. Counts nothing."""
     asked = sa.select(OFFICE_CHAIN.c.seq, OFFICE_CHAIN.c.link).order_by(OFFICE_CHAIN.c.seq.desc()).limit(1)
     found = connection.execute(asked).one_or_none()
     return (0, FIRST_LINK) if found is None else (found.seq, found.link)
 
 
 def check_chain(connection: Connection) -> Chain:
-    """Go through the whole log and its chain; `broken_at` names the first line that was altered, added or removed."""
+    """Check the whole log and its chain. `broken_at` names the first line that was altered, added or removed."""
     before, lines, last = FIRST_LINK, 0, 0
     for line, link in _linked_lines(connection):
         found = link_of(before, line["seq"], line)
@@ -169,7 +172,9 @@ def newest(
     actor: str | None = None,
     action: str | None = None,
 ) -> list[OfficeEntry]:
-    """Return `limit` lines, newest first, after the first `offset`; of one holder, actor or action if given."""
+    """Return `limit` lines, newest first, after the first `offset`; only those of a holder, actor or action if
+    given.
+    """
     asked = sa.select(OFFICE_LOG).order_by(OFFICE_LOG.c.seq.desc()).limit(limit).offset(offset)
     for column, wanted in (("holder_id", holder), ("actor", actor), ("action", action)):
         if wanted is not None:

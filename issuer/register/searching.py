@@ -1,4 +1,4 @@
-"""By what people are found without their names standing anywhere: keyed hashes of whole names and masked numbers."""
+"""How people are found although their names are stored nowhere: keyed hashes of full names and masked numbers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _FILLED_AT_ONCE: Final = 500
 
 
 def name_hash(register: Register, name: str) -> str:
-    """Return the hash of a whole name, whatever its blanks and capitals."""
+    """Return the hash of a full name, whatever its blanks and capitals."""
     return register.hash("name", "".join(typed.characters(name).split()).casefold())
 
 
 def masked_id_hash(register: Register, masked: str) -> str:
-    """Return the hash of a masked identity number, with as many stars as somebody typed made one."""
+    """Return the hash of a masked identity number, with any number of stars."""
     first, _, rest = masked.strip().upper().partition("*")
     return register.hash("masked-identity", f"{first}*{rest.lstrip('*')}")
 
 
 def search_hashes(register: Register, name: str, identity: Identity) -> dict[str, str]:
-    """Return the keyed hashes by which somebody is found: of the whole name, and of the masked identity number."""
+    """Return the keyed hashes for finding a person: of the full name, and of the masked identity number."""
     return {
         "name_hash": name_hash(register, name),
         "masked_id_hash": masked_id_hash(register, identity.masked),
@@ -34,7 +34,7 @@ def search_hashes(register: Register, name: str, identity: Identity) -> dict[str
 
 
 def fill_search_hashes(register: Register) -> int:
-    """Give the hashes to holders that were registered before there were any; return how many those were."""
+    """Add the hashes to holders that were registered before hashes existed. Return the number of these holders."""
     asked = sa.select(HOLDERS).where(HOLDERS.c.name_hash.is_(None), HOLDERS.c.name != b"").limit(_FILLED_AT_ONCE)
     filled = 0
     while True:

@@ -1,4 +1,4 @@
-"""The tables of the register. Names, numbers of IDs, photos, notes and tokens stand here sealed, codes as hashes."""
+"""The tables of the register. Names, ID numbers, photos, notes and tokens are sealed; codes are hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HASH = sa.String(64)
 
 
 class CardState(StrEnum):
-    """Where a card stands. `revoked` and `replaced` are final; both are published as revoked."""
+    """The state of a card. `revoked` and `replaced` are final, and both are published as revoked."""
 
     VALID = "valid"
     SUSPENDED = "suspended"
@@ -22,12 +22,12 @@ class CardState(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether the card is valid or may become so again."""
+        """Return whether the card is valid or may become valid again."""
         return self in (CardState.VALID, CardState.SUSPENDED)
 
 
 class IndexState(StrEnum):
-    """Where a status index stands: published as valid soon, published so and free to use, or a card's."""
+    """The state of a status index: to be published as valid soon, published and free, or used by a card."""
 
     POOLED = "pooled"
     READY = "ready"
@@ -60,7 +60,7 @@ HOLDERS = sa.Table(
     sa.Column("erased_at", InstantColumn),
 )
 
-# Keyed hashes of identities that were erased, until the quotas of their year are over; they name no holder.
+# Keyed hashes of erased identities, until the quotas of their year are over. They name no holder.
 ERASED_IDENTITIES = sa.Table(
     "erased_identities",
     METADATA,
@@ -104,7 +104,7 @@ MARKS = sa.Table(
 )
 
 UNPRINTED = sa.text("printed_at IS NULL AND form <> 'phone'")
-"""Cards that are printed and never were: written as the index has it, or no database uses the index."""
+"""Live cards for printing that were never printed. The text must equal the index's, or no database uses the index."""
 
 CARDS = sa.Table(
     "cards",
@@ -131,7 +131,7 @@ CARDS = sa.Table(
     sa.Column("ended_because", sa.String(40)),
     sa.Column("replaced_by", ID),
     sa.Column("printed_at", InstantColumn),
-    sa.Index("ix_cards_standing", "id", "state"),  # what publishing asks of every card, without reading its tokens
+    sa.Index("ix_cards_standing", "id", "state"),  # What publishing reads of every card, without its tokens
     sa.Index("ix_cards_ends", "valid_until", "state", "holder_id"),
     sa.Index("ix_cards_of_holder", "holder_id", "state", "valid_until"),
     sa.Index("ix_cards_unprinted", "issued_at", "id", sqlite_where=UNPRINTED, postgresql_where=UNPRINTED),
@@ -146,8 +146,9 @@ STATUS_LISTS = sa.Table(
     sa.Column("created_at", InstantColumn, nullable=False),
 )
 
-# The primary key is what keeps two cards off one index; an index without a row is unassigned and published as revoked.
-# `card_id` is drawn when an index enters the pool; `binding` is of a card's index (cards/binding.py), None until known.
+# The primary key keeps two cards off one index. An index without a row is unassigned and published as revoked.
+# `card_id` is drawn when an index enters the pool. `binding` belongs to a card's index (cards/binding.py) and is None
+# until known.
 STATUS_INDEXES = sa.Table(
     "status_indexes",
     METADATA,
@@ -170,10 +171,10 @@ ENROLMENT_CODES = sa.Table(
     sa.Column("cancelled_at", InstantColumn),
     sa.Column("used_at", InstantColumn),
     sa.Column("card_id", ID, sa.ForeignKey("cards.id")),
-    sa.Column("phone_hash", HASH),  # of the mark that the phone's browser keeps; NULL where it showed none
+    sa.Column("phone_hash", HASH),  # The mark in the phone's browser; NULL if the phone showed none
 )
 
-# What is guessed at and from where, by keyed hash, how often it failed and when it last did; names nobody.
+# What is guessed at and from where, by keyed hash: how often it failed, and when last. Names nobody.
 ATTEMPTS = sa.Table(
     "wallet_attempts",
     METADATA,

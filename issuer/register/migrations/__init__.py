@@ -1,1 +1,1 @@
-"""How the register's tables came to be; Alembic runs these, `Database.open` runs Alembic."""
+"""The history of the register's tables. Alembic runs these files, and `Database.open` runs Alembic."""

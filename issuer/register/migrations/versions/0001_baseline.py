@@ -1,6 +1,7 @@
-"""The register's first tables, and what keeps the office log append-only.
+"""The register's first tables, and the guards that keep the office log append-only.
 
-Written out, not taken from `issuer.register.tables`: this file says what version 0001 was, whatever the tables become.
+The tables are written out here and not taken from `issuer.register.tables`: this file says what version 0001 was,
+whatever the tables become.
 """
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ def _guard(verb: str) -> None:
 
 
 def downgrade() -> None:
-    """Refused: the tables before the first hold nobody's cards."""
+    """Refuse: the version before the first has no tables for cards."""
     raise NotImplementedError("there is nothing before the first tables")
 
 
@@ -252,7 +253,7 @@ def _enrolment_codes() -> None:
     op.create_index(op.f("ix_enrolment_codes_holder_id"), "enrolment_codes", ["holder_id"], unique=False)
 
 
-# In this order: a table after those it points to.
+# In this order: a table comes after the tables that it refers to.
 _TABLES = (
     _holders,
     _office_log,

@@ -1,6 +1,6 @@
-"""What binds an index to its card, and a card id drawn beforehand for every index of the pool.
+"""The binding of an index to its card, and a card id drawn in advance for every index of the pool.
 
-The bindings of the cards that are there are computed by the first publication: only the issuer's secret opens tokens.
+The first publication computes the bindings of existing cards: only the issuer's secret opens tokens.
 """
 
 import sqlalchemy as sa
@@ -27,6 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget both."""
+    """Remove both."""
     op.execute(_T.update().where(_T.c.state.in_(["pooled", "ready"])).values(card_id=None))
     op.drop_column("status_indexes", "binding")

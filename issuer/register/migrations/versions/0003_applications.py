@@ -1,6 +1,6 @@
-"""Applications with papers, files, history and notices; the office log's chain; hashes by which holders are found.
+"""Applications with papers, files, history and notices; the office log's chain; hashes for finding holders.
 
-The chain is laid over the lines that are there already, in their order.
+The chain is added to the existing lines, in their order.
 """
 
 import json
@@ -19,7 +19,7 @@ _FIRST = "0" * 64
 
 
 def upgrade() -> None:
-    """Make the tables, chain what the office log holds, guard what only grows."""
+    """Make the tables, chain the lines of the office log, and guard the append-only tables."""
     for create in (_applications, _papers, _files, _events, _notices, _chain, _holders):
         create()
     _chain_old_lines()
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refused: applications would be lost."""
+    """Refuse: applications would be lost."""
     raise NotImplementedError("applications cannot be put back into tables that have no place for them")
 
 
@@ -190,7 +190,7 @@ def _chain() -> None:
 
 
 def _holders() -> None:
-    # NULL until the register is opened next: only there is the key of the hashes.
+    # NULL until the register is next opened: only then is the key of the hashes available.
     with op.batch_alter_table("holders") as holders:
         holders.add_column(sa.Column("name_hash", sa.String(64), nullable=True))
         holders.add_column(sa.Column("masked_id_hash", sa.String(64), nullable=True))

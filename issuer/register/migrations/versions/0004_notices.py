@@ -1,4 +1,4 @@
-"""What became of a notice: why the last try failed, and when it was given up."""
+"""The result of a notice: why the last try failed, and when it was given up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget both."""
+    """Remove both."""
     op.drop_column("notices", "given_up_at")
     op.drop_column("notices", "fault")

@@ -1,4 +1,4 @@
-"""Which phone used an enrolment code, by keyed hash: the same phone enrolled again is no further phone."""
+"""The phone that used an enrolment code, by keyed hash: the same phone enrolled again is not a further phone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,10 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; of codes that were used before nothing is known, and each counts as a phone."""
+    """Add the column. Nothing is known of earlier codes, so each counts as a phone."""
     op.add_column("enrolment_codes", sa.Column("phone_hash", sa.String(64)))
 
 
 def downgrade() -> None:
-    """Forget the phones."""
+    """Delete the phones."""
     op.drop_column("enrolment_codes", "phone_hash")

@@ -1,4 +1,4 @@
-"""Files of lists that were looked at and wait to be imported."""
+"""Files of lists that were checked and wait for their import."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,6 @@
-"""When a holder was erased, and whose identities may not begin the year's quotas anew.
+"""When a holder was erased, and which identities may not get new quotas in the same year.
 
-An application's history stays append-only, but for its notes: an erasure empties them, and nothing else can be changed.
+An application's history stays append-only, except its notes: an erasure empties them, and nothing else can be changed.
 """
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ _KEPT = ("seq", "application_id", "at", "actor", "act", "detail")
 
 
 def upgrade() -> None:
-    """Add the column and the table, both empty; let notes be emptied."""
+    """Add the column and the table, both empty. Allow notes to be emptied."""
     op.add_column("holders", sa.Column("erased_at", sa.BigInteger))
     op.create_table(
         "erased_identities",
@@ -46,5 +46,5 @@ def _let_notes_be_emptied() -> None:
 
 
 def downgrade() -> None:
-    """Refused: emptied notes do not come back."""
+    """Refuse: emptied notes do not come back."""
     raise NotImplementedError("what was erased cannot be put back")

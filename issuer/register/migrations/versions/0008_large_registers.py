@@ -1,7 +1,7 @@
-"""What a large register is asked on each page stands in an index; a notice may be a holder's, and some go out once.
+"""Indexes for what each page asks of a large register. A notice may belong to a holder, and some are sent only once.
 
-`cards.printed_at` repeats what the office log says of each card's first print, so that the list of cards to print reads
-no card that was printed.
+`cards.printed_at` repeats the time of each card's first print from the office log, so that the list of cards to print
+does not read printed cards.
 """
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ _UNPRINTED = sa.text("printed_at IS NULL AND form <> 'phone'")
 
 
 def upgrade() -> None:
-    """Add the columns, fill them from the office log, lay the indexes."""
+    """Add the columns, fill them from the office log, and make the indexes."""
     _notices()
     op.add_column("cards", sa.Column("printed_at", sa.BigInteger))
     op.execute(
@@ -56,5 +56,5 @@ def _notices() -> None:
 
 
 def downgrade() -> None:
-    """Refused: notices of holders have no place in the earlier table."""
+    """Refuse: the earlier table has no place for notices of holders."""
     raise NotImplementedError("notices to holders cannot be put back into a table of applications' notices")
