@@ -1,1 +1,3 @@
-"""What a card is: claims, proof, wire form, status list, programme, periods. Pure rules, no I/O but files handed in."""
+"""What a card is: claims, proof, wire form, status list, programme, periods. Pure rules: no I/O except on given
+files.
+"""

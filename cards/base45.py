@@ -6,7 +6,7 @@ import struct
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _FOREIGN = 255
-# From a character's code to its value. What is not found (-1) is foreign, and so is "?", which stands for non-ASCII.
+# From a character's code to its value. Unknown characters are -1 (foreign), and so is "?", which stands for non-ASCII.
 _VALUES = bytes(_ALPHABET.find(chr(code)) & _FOREIGN for code in range(256))
 # The first two characters of a triplet together, so that two bytes cost one look-up and one division.
 _PAIRS = tuple(_ALPHABET[value % 45] + _ALPHABET[value // 45] for value in range(45 * 45))
@@ -17,7 +17,9 @@ class Base45Error(ValueError):
 
 
 def encode(data: bytes) -> str:
-    """Return the base45 text of `data`: three characters for two bytes, two for a last single one (RFC 9285 §4)."""
+    """Return the base45 text of `data`: three characters for two bytes, two characters for a last single byte (RFC 9285
+    §4).
+    """
     whole = len(data) & ~1
     pieces = []
     for at in range(0, whole, 2):
@@ -32,8 +34,8 @@ def decode(text: str) -> bytes:
     """Return the bytes of a base45 text. Raises Base45Error for a foreign character, an impossible length or an
     overflow.
 
-    Upper case only: whoever reads a scanner's text raises it first. No text ends in a space (the last character of a
-    group is the most significant and too small for one), so trimming what a scanner added takes nothing away.
+    Upper case only: a caller with a scanner's text first converts it. No text ends in a space, because the last
+    character of a group is the most significant and too small for a space. So it is safe to trim what a scanner added.
     """
     if len(text) % 3 == 1:
         raise Base45Error("a base45 text of an impossible length")

@@ -1,4 +1,4 @@
-"""Binding lists: which card an index of a status list belongs to, so that a stolen card key mints nothing.
+"""Binding lists: which card an index of a status list belongs to, so that a stolen card key cannot make a valid card.
 
 Reads no clock and fetches nothing. Bytes and rules: docs/card-format.md, "Binding list".
 """
@@ -22,13 +22,13 @@ from keys.signer import Signer
 from keys.tokens import LEEWAY, TokenForm, parse_unverified, sign_token, verify_with_keys
 
 BINDING_BYTES: Final = 10
-"""How much of a SHA-256 stands in the list: 80 bits, and each guess serves one index alone."""
+"""How many bytes of a SHA-256 are in the list: 80 bits, and each guess works for one index alone."""
 SIZE_MOST: Final = 1 << 20
 CONTENT_MOST: Final = 1 << 21
-"""The most bytes that a list's content may inflate to."""
+"""The greatest unpacked size of a list's content, in bytes."""
 SEPARATOR: Final = "~"
 MISFIT: Final = "card-misfit"
-"""Mark of an entry, and kind of an incident: the card's index was given to another card."""
+"""The mark of an entry and the kind of an incident: the card's index was given to another card."""
 
 BINDING_LIST: Final = TokenForm(
     typ="bindinglist+jwt",
@@ -38,11 +38,11 @@ BINDING_LIST: Final = TokenForm(
     max_length=2_000,
     max_lifetime=timedelta(days=7),
 )
-"""The form of the signed statement; the content that it names follows it after a tilde."""
+"""The form of the signed statement. Its content follows after a tilde."""
 
 
 class BindingListError(Exception):
-    """A binding list is refused; `reason` says why in one word, the text says more to an operator.
+    """A binding list is refused. `reason` gives the reason in one word; the text gives details to an operator.
 
     The reasons: `malformed`, `unknown-key`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired`.
     """
@@ -53,34 +53,34 @@ class BindingListError(Exception):
 
 
 def card_binding(card: CardClaims) -> bytes:
-    """Return what binds an index to its card: everything that the card says but its times."""
+    """Return the binding of an index to its card: a hash of everything in the card except its times."""
     said = (card.issuer, card.subject, card.card_id, card.tier, card.form.value, card.name, card.key_thumbprint or "")
     return _short_hash("card", card.status_uri, card.status_index, *said)
 
 
 def pool_binding(uri: str, index: int, card_id: str) -> bytes:
-    """Return what binds an index that is ready for use to the id (`jti`) that was drawn for its card."""
+    """Return the binding of a ready index to the id (`jti`) that was drawn for its card."""
     return _short_hash("pool", uri, index, card_id)
 
 
 def bindings_of(card: CardClaims) -> tuple[bytes, bytes]:
-    """Return the two bindings that make an index the card's own: to the whole card, and to its drawn id."""
+    """Return the two bindings that an index of this card may have: to the whole card, or to its drawn id."""
     return card_binding(card), pool_binding(card.status_uri, card.status_index, card.card_id)
 
 
 def fits(card: CardClaims, binding: bytes | None) -> bool:
-    """Tell whether an index with this binding is the card's own: bound to the whole card, or to its drawn id."""
+    """Return whether an index with this binding is the card's own: bound to the whole card, or to its drawn id."""
     return binding in bindings_of(card)
 
 
 def _short_hash(kind: str, uri: str, index: int, *said: str) -> bytes:
-    # No part can hold a line feed (`cards.claims`), so that no two cards give one text.
+    # No part can contain a line feed (`cards.claims`), so two cards never give the same text.
     return sha256("\n".join((kind, uri, str(index), *said)).encode("utf-8")).digest()[:BINDING_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
 class BindingList:
-    """Bindings by index: a bitmap of the indexes that have one, then the bindings in the order of their indexes."""
+    """Bindings by index: a bitmap of the indexes with a binding, then the bindings in the order of their indexes."""
 
     bitmap: bytes
     bindings: bytes
@@ -94,7 +94,7 @@ class BindingList:
 
     @property
     def size(self) -> int:
-        """How many indexes the bitmap covers."""
+        """The number of indexes in the bitmap."""
         return len(self.bitmap) * 8
 
     @classmethod
@@ -110,7 +110,7 @@ class BindingList:
         return cls(bytes(bitmap), b"".join(bindings[index] for index in sorted(bindings)))
 
     def at(self, index: int) -> bytes | None:
-        """Return the binding of an index, or None if it has none. Costs the same whatever the list's size."""
+        """Return the binding of an index, or None. The cost does not depend on the list's size."""
         if not 0 <= index < self.size:
             return None
         octet, bit = self.bitmap[index >> 3], index & 7
@@ -122,7 +122,7 @@ class BindingList:
 
 @dataclass(frozen=True, slots=True)
 class SignedBindingList:
-    """A binding list with what its signed statement says. `uri` is that of the status list it belongs to.
+    """A binding list with the content of its signed statement. `uri` is the address of its status list.
 
     Instants are aware UTC, whole seconds.
     """
@@ -134,12 +134,12 @@ class SignedBindingList:
     listed: BindingList
 
     def at(self, index: int) -> bytes | None:
-        """Return the binding of an index, or None if it has none."""
+        """Return the binding of an index, or None."""
         return self.listed.at(index)
 
 
 def sign_binding_list(signer: Signer, signed: SignedBindingList) -> str:
-    """Return the binding list's text, signed with a status key; BadClaims on values that would be refused."""
+    """Return the binding list's text, signed with a status key. Raises BadClaims for values that would be refused."""
     content = zlib.compress(signed.listed.bitmap + signed.listed.bindings, 9)
     claims: dict[str, object] = {
         "sub": signed.uri,
@@ -154,9 +154,11 @@ def sign_binding_list(signer: Signer, signed: SignedBindingList) -> str:
 
 
 def verify_binding_list(text: str, keys: KeySet, at: datetime, *, uri: str, issuer: str) -> SignedBindingList:
-    """Return the bindings of a text whose statement a status key signed, named `uri`, of this issuer, in its time.
+    """Return the bindings of a text whose statement a status key signed, with the address `uri`, of this issuer, valid
+    at `at`.
 
-    That it is no older than its status list is for whoever pairs the two (`cards.status`). BindingListError otherwise.
+    The caller that pairs the two checks that it is not older than its status list (`cards.status`). Raises
+    BindingListError otherwise.
     """
     token, _, content = text.partition(SEPARATOR)
     try:
@@ -175,7 +177,9 @@ def verify_binding_list(text: str, keys: KeySet, at: datetime, *, uri: str, issu
 
 
 def content_of(token: str) -> str | None:
-    """Return what a statement names its content by, unverified: what is held is not fetched again. None for none."""
+    """Return a statement's name of its content, unverified, or None. Content that is already held is not fetched
+    again.
+    """
     try:
         return str(parse_unverified(token, BINDING_LIST).claims["content"])
     except TokenError:
@@ -183,7 +187,7 @@ def content_of(token: str) -> str | None:
 
 
 def digest_of(content: bytes) -> str | None:
-    """Return what a statement names this content by, or None if it is no base64url."""
+    """Return a statement's name of this content, or None if it is not base64url."""
     try:
         return b64u(sha256(unb64u(content.decode("ascii", "replace"))).digest())
     except EncodingError:

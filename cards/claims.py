@@ -1,4 +1,4 @@
-"""What a card says: its claims, every one of them accounted for (docs/design.md §4). No clock, no key store."""
+"""The content of a card: its claims, all of them checked (docs/design.md §4). No clock, no key store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keys.tokens import TokenForm, sign_token
 
 
 class Form(StrEnum):
-    """What carries the card. A phone and a chip hold a key of their own; a tag and a print can be copied."""
+    """The carrier of the card. A phone and a chip have a key of their own; a tag and a print can be copied."""
 
     PHONE = "phone"
     CHIP = "chip"
@@ -27,7 +27,7 @@ class Form(StrEnum):
 
     @property
     def holds_key(self) -> bool:
-        """Whether a card of this form names a key (`cnf`) that must prove itself at the counter."""
+        """Return whether a card of this form names a key (`cnf`) that must prove itself at the counter."""
         return self in (Form.PHONE, Form.CHIP)
 
 
@@ -37,7 +37,9 @@ LIFETIME_CAPS: Mapping[Form, timedelta] = {
     Form.TAG: timedelta(days=3653),
     Form.PRINT: timedelta(days=3653),
 }
-"""The longest `exp` minus `iat` of each form. Part of the format: a programme may ask for less, never for more."""
+"""The longest `exp` minus `iat` of each form. This is part of the format: a programme may set a shorter time, never a
+longer one.
+"""
 
 CARD = TokenForm(
     typ="card+jwt",
@@ -67,14 +69,15 @@ _URI = re.compile(r"https?://[!-~]+")
 _ISSUER = re.compile(r"[!-~]+")
 _IDENTIFIER_BYTES = 16
 _INDEX_MOST = 2**31 - 1
-# The whole list of what a name may not hold, the same for ever: none of these sets grows with Unicode's versions, so
-# that every reader refuses the same names. A character assigned later than this program is a name's like any other.
+# The complete list of characters that a name may not contain. It never changes: none of these sets grows with Unicode's
+# versions, so that every reader refuses the same names. A character that is assigned after this program is allowed in
+# names.
 _NAME_REFUSES: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # control characters
-    "\u2028\u2029"  # line and paragraph separators break a counter's screen
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"  # bidirectional marks, byte order mark
-    "\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff"  # surrogates, private use
-    "\ufdd0-\ufdef"  # noncharacters, here and at the end of every plane
+    "[\x00-\x1f\x7f-\x9f"  # Control characters
+    "\u2028\u2029"  # Line and paragraph separators would break a counter's screen
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"  # Bidirectional marks, byte order mark
+    "\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff"  # Surrogates, private use
+    "\ufdd0-\ufdef"  # Noncharacters, here and at the end of every plane
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(15))
     + "]"
 )
@@ -84,10 +87,10 @@ _WHITE_ALONE: Final = re.compile(f"[{_WHITE}]*")
 
 @dataclass(frozen=True)
 class CardClaims:
-    """What a card token says, checked for shape. Instants are aware UTC, whole seconds.
+    """The claims of a card token, with their form checked. Instants are aware UTC, whole seconds.
 
-    `subject` (the holder) and `card_id` are base64url of 16 random bytes; `name` is masked; `key` is the public JWK of
-    the phone or the chip, None on a tag or a print; `status_uri` and `status_index` say where its status stands.
+    `subject` (the holder) and `card_id` are base64url of 16 random bytes. `name` is masked. `key` is the public JWK of
+    the phone or the chip, and None on a tag or a print. `status_uri` and `status_index` are the place of its status.
     """
 
     issuer: str
@@ -109,7 +112,7 @@ class CardClaims:
         return None if self.key is None else thumbprint(self.key)
 
     def to_claims(self) -> dict[str, object]:
-        """Return the JSON claims in the order that every card is written in, so that the wire form packs it small."""
+        """Return the JSON claims in the order of every card, so that the wire form is small."""
         claims: dict[str, object] = {
             "iss": self.issuer,
             "sub": self.subject,
@@ -128,10 +131,10 @@ class CardClaims:
 
 
 def parse(claims: Mapping[str, object]) -> CardClaims:
-    """Return the typed claims of a card. Raises BadClaims for one that is missing, unknown, of a wrong type or out of
-    bounds.
+    """Return the typed claims of a card. Raises BadClaims for a claim that is missing, unknown, of a wrong type or out
+    of bounds.
 
-    Asks nothing about the present instant, the issuer's name or the status: `cards.verify` does.
+    This checks neither the present instant nor the issuer's name nor the status: `cards.verify` does.
     """
     CARD.check_claims(claims)
     form = _form(claims["form"])
@@ -162,7 +165,9 @@ def sign_card(signer: Signer, claims: CardClaims) -> str:
 
 
 def identifier(value: object, claim: str) -> str:
-    """Return `value` if it is canonical base64url of 16 bytes (a 128-bit random identifier), else raise BadClaims."""
+    """Return `value` if it is canonical base64url of 16 bytes (a 128-bit random identifier). Raises BadClaims
+    otherwise.
+    """
     if type(value) is not str or len(_bytes(value, claim)) != _IDENTIFIER_BYTES:
         raise BadClaims(f"{claim} is not base64url of 16 bytes")
     return value
@@ -230,6 +235,6 @@ def _key(value: object, form: Form) -> Mapping[str, str] | None:
 
 
 def _check_times(card: CardClaims) -> None:
-    # That `exp` follows `iat` and `nbf` is the token form's own check.
+    # The token form itself checks that `exp` follows `iat` and `nbf`.
     if card.expires_at - card.issued_at > LIFETIME_CAPS[card.form]:
         raise BadClaims("exp is further from iat than a card of this form may live")

@@ -1,4 +1,5 @@
-"""Holder marks: what a verifier must know of a holder beyond the card. Servers only; never on a tablet or a card.
+"""Holder marks: what a verifier must know about a holder beyond the card. For servers only, never on a tablet or a
+card.
 
 The document `holder-marks+jwt` (docs/design.md §3), signed with a status key. It names holders by `sub` alone.
 """
@@ -34,7 +35,9 @@ _VALUE: Final = re.compile(r"[a-z0-9][a-z0-9:./-]{0,63}", re.ASCII)
 
 
 class MarkKind(StrEnum):
-    """What a mark tells: a benefit granted elsewhere, a ruling on one, a holder's erasure, a renewal refused."""
+    """What a mark says: a benefit granted elsewhere, a ruling on a benefit, a holder's erasure, or a refused
+    renewal.
+    """
 
     BENEFIT = "benefit"
     RULING = "ruling"
@@ -43,7 +46,7 @@ class MarkKind(StrEnum):
 
 
 class MarksError(Exception):
-    """A document is refused; `reason` says why in one word, the text says more to an operator.
+    """A document is refused. `reason` gives the reason in one word; the text gives details to an operator.
 
     The reasons: `malformed`, `unknown-key`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired`, `rolled-back`.
     """
@@ -57,8 +60,8 @@ class MarksError(Exception):
 class Mark:
     """One mark on the holder `subject`. `value` is a code of the programme, such as `state-council-allowance`.
 
-    A ruling's value is `<benefit>:granted` or `<benefit>:refused`; an erasure's is the day it was asked for; `ended` is
-    the day on which a renewal was refused: what was booked until then is released.
+    The value of a ruling is `<benefit>:granted` or `<benefit>:refused`. The value of an erasure is the day of its
+    request. The value of `ended` is the day on which a renewal was refused: bookings made until then are released.
     """
 
     subject: str
@@ -68,7 +71,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class HolderMarks:
-    """All marks of an issuer's holders. `serial` rises with every document and never goes back. Instants aware UTC."""
+    """All marks of an issuer's holders. `serial` rises with every document and never goes back. Instants are aware
+    UTC.
+    """
 
     issuer: str
     issued_at: datetime
@@ -77,12 +82,12 @@ class HolderMarks:
     marks: tuple[Mark, ...]
 
     def of(self, subject: str) -> tuple[Mark, ...]:
-        """Return the marks on one holder. Looks through all of them: whoever asks often builds an index first."""
+        """Return the marks on one holder. This looks through all marks: for many questions, build an index first."""
         return tuple(mark for mark in self.marks if mark.subject == subject)
 
 
 def sign_marks(signer: Signer, marks: HolderMarks) -> str:
-    """Return the signed document; BadClaims on values that would be refused."""
+    """Return the signed document. Raises BadClaims for values that would be refused."""
     claims = {
         "iss": marks.issuer,
         "iat": to_epoch(marks.issued_at),
@@ -95,9 +100,10 @@ def sign_marks(signer: Signer, marks: HolderMarks) -> str:
 
 
 def verify_marks(text: str, keys: KeySet, at: datetime, *, issuer: str, seen_serial: int = 0) -> HolderMarks:
-    """Return the marks of a document by a status key, of this issuer, in its time at `at`; MarksError otherwise.
+    """Return the marks of a document that a status key signed, of this issuer, valid at `at`. Raises MarksError
+    otherwise.
 
-    `seen_serial` is the greatest serial accepted so far; the very same may be read again.
+    `seen_serial` is the greatest serial accepted so far. The same serial may be read again.
     """
     try:
         marks = _from_claims(verify_with_keys(text, HOLDER_MARKS, keys, Purpose.STATUS, at).claims)

@@ -1,4 +1,6 @@
-"""Names as a card token carries them: enough to compare with an ID, too little to name a person (docs/design.md §5)."""
+"""Names as a card token carries them: enough to compare with an ID, too little to identify a person (docs/design.md
+§5).
+"""
 
 from __future__ import annotations
 
@@ -7,20 +9,21 @@ from collections.abc import Iterator
 from itertools import groupby
 
 _STAR = "*"
-# What parts the words of a Latin name and stays in sight. In a Han name a middle dot is a character like any other.
+# The separators of words in a Latin name, which stay visible. In a Han name, a middle dot is a character like any
+# other.
 _JOINTS = frozenset("-‐‑·•.")
-# Zero-width joiners hold one written character together; like combining marks they belong to the one before.
+# Zero-width joiners belong to one written character. Like combining marks, they belong to the character before.
 _JOINERS = frozenset("\u200c\u200d")
 
 
 def mask(name: str) -> str:
     """Return a name masked: 王明 → 王*, 张小明 → 张*明, 欧阳明华 → 欧**华, Anna Lee → A*** L**.
 
-    First and last character stay, all between become `*`; of two characters the first stays, and of one that one: there
-    must be something to compare. Each word of a Latin name (any script with capitals) keeps its first letter. In a
-    mixed name each script follows its own rule.
-    A character is what a reader sees as one: a letter with its accents, a Han character with its variation selector,
-    within or beyond the basic plane. ValueError for a name without any character.
+    The first and the last character stay, and all characters between become `*`. Of two characters the first stays, and
+    a single character stays, because there must be something to compare. Each word of a Latin name (any script with
+    capitals) keeps its first letter. In a mixed name, each script follows its own rule. A character is what a reader
+    sees as one: a letter with its accents, a Han character with its variation selector, within or beyond the basic
+    plane. Raises ValueError for a name without any character.
     """
     words = unicodedata.normalize("NFC", name).split()
     if not words:
@@ -28,19 +31,19 @@ def mask(name: str) -> str:
     masked: list[str] = []
     for lettered, run in groupby(words, key=_is_lettered):
         group = list(run)
-        # Spaces inside a Han name part nothing: 张 小明 is 张小明.
+        # Spaces inside a Han name separate nothing: 张 小明 is 张小明.
         masked += [_mask_letters(word) for word in group] if lettered else [_mask_characters("".join(group))]
     return " ".join(masked)
 
 
 def is_noncharacter(character: str) -> bool:
-    """Tell whether Unicode keeps a code point from ever being a character (The Unicode Standard, §23.7)."""
+    """Return whether Unicode says that a code point will never be a character (The Unicode Standard, §23.7)."""
     point = ord(character)
     return 0xFDD0 <= point <= 0xFDEF or point & 0xFFFE == 0xFFFE
 
 
 def _is_lettered(word: str) -> bool:
-    """Tell whether a word is written in letters that have capitals, or in no letters at all, as a masked one may be."""
+    """Return whether a word is written in letters that have capitals, or without letters, like a masked word."""
     return not any(unicodedata.category(character) == "Lo" for character in word) and any(
         character.isupper() or character.islower() or character.istitle() for character in word
     )
@@ -64,7 +67,7 @@ def _mask_letters(word: str) -> str:
 
 
 def _characters(word: str) -> Iterator[str]:
-    """Yield what a reader sees as single characters."""
+    """Yield the units that a reader sees as single characters."""
     character = ""
     for point in word:
         if character and not (unicodedata.category(point).startswith("M") or point in _JOINERS):

@@ -1,8 +1,9 @@
-"""Card numbers: printed on the card and read out on the telephone. They say nothing about the holder or the card.
+"""Card numbers, which are printed on the card and read out on the telephone. They say nothing about the holder or the
+card.
 
-The programme's prefix, ten random digits, and two check digits by ISO/IEC 7064 MOD 97-10, as in an IBAN. MOD 11-2 needs
-only one, but it may be an `X`, which a telephone's keypad lacks; MOD 97-10 also catches every swap of neighbours and
-nearly every other slip of two digits.
+A number has the programme's prefix, ten random digits, and two check digits by ISO/IEC 7064 MOD 97-10, as in an IBAN.
+MOD 11-2 needs only one check digit, but it may be an `X`, which a telephone's keypad lacks. MOD 97-10 also detects
+every swap of neighbours and nearly every other error in two digits.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ _RANDOM_DIGITS = 10
 _PREFIX = re.compile(r"[A-Z0-9]{0,8}", re.ASCII)
 _NUMBER = re.compile(r"([A-Z0-9]{0,8})(\d{10})(\d\d)", re.ASCII)
 _LONGEST_TYPED = 64
-# What people and word processors write between groups of digits.
+# Separators that people and word processors write between groups of digits.
 _BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212\ufe63\uff0d_.·-]+")
 
 
 class CardNumberError(ValueError):
-    """The text is no card number: mistyped, or another programme's."""
+    """The text is no card number: it is mistyped, or another programme's."""
 
 
 def generate(prefix: str, rng: random.Random) -> str:
-    """Return a new card number. `rng` is `random.SystemRandom()` outside tests. Raises ValueError for a prefix unfit
-    for one.
+    """Return a new card number. `rng` is `random.SystemRandom()` outside tests. Raises ValueError for an unsuitable
+    prefix.
 
     A prefix is at most eight capital letters and digits.
     """
@@ -36,10 +37,9 @@ def generate(prefix: str, rng: random.Random) -> str:
 
 
 def check(text: str, prefix: str | None = None) -> str:
-    """Return a card number as it is kept, from what somebody typed. Raises CardNumberError if the check digits
-    disagree.
+    """Return a typed card number as it is kept. Raises CardNumberError if the check digits disagree.
 
-    Spaces, dashes, small letters and full-width characters are forgiven. With `prefix` a number of another programme
+    Spaces, dashes, small letters and full-width characters are accepted. With `prefix`, the number of another programme
     is refused.
     """
     if len(text) > _LONGEST_TYPED:

@@ -1,6 +1,8 @@
-"""The record of a check-in that a device made while it was offline, and the signed time it holds (docs/offline.md).
+"""The record of a check-in that a device made while it was offline, and the signed time that the device holds
+(docs/offline.md).
 
-Each record is a JWS by the device's own key, numbered, and names the one before it. Reads no clock, judges no use.
+Each record is a JWS by the device's own key. It has a number and names the record before it. This module reads no clock
+and judges no use.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ OFFLINE_RECORD: Final = TokenForm(
     max_length=6000,
     max_lifetime=None,
 )
-"""The form of a record. No `kid`: `device` names the key that was enrolled."""
+"""The form of a record. It has no `kid`: `device` names the key that was enrolled."""
 
 SERVER_TIME: Final = TokenForm(
     typ="time+jwt",
@@ -62,13 +64,15 @@ SERVER_TIME: Final = TokenForm(
     max_length=500,
     max_lifetime=None,
 )
-"""The server's time, signed by its receipt key: what an offline device holds its own clock against."""
+"""The server's time, signed by its receipt key. An offline device compares its own clock with it."""
 
 FIRST_PREV: Final = b64u(bytes(32))
-"""The hash that a device's first record names in place of an earlier record."""
+"""The hash that a device's first record names, because there is no earlier record."""
 
 TIME_HELD_MOST: Final = timedelta(hours=24)
-"""How old the last server-signed time may be for a device's clock to be believed (docs/design.md §6, Offline)."""
+"""The greatest age of the last server-signed time at which a device's clock is believed (docs/design.md §6,
+Offline).
+"""
 
 SEQ_MOST: Final = 2**31 - 1
 COMPANIONS_MOST: Final = 500
@@ -83,11 +87,12 @@ _SHOWN_MOST: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class OfflineRecord:
-    """What a device says it did. `digest` (SHA-256 of the signing input) is what the next record's `prev` names.
+    """A device's account of a use. `digest` (SHA-256 of the signing input) is what the next record's `prev` names.
 
-    `made_at`: the device's time. `prev_at`: that of the record before, None for the first. `server_time`: the last
-    signed time the device holds, as its text. `granted`: what the device told the people in front of it; `reason` why
-    not. `operation`: the id made before the check-in was first sent, so that a lost online answer is known again.
+    `made_at`: the device's time. `prev_at`: the time of the record before, or None for the first. `server_time`: the
+    last signed time that the device holds, as text. `granted`: what the device told the people in front of it;
+    `reason`: why not. `operation`: the id made before the check-in was first sent, which identifies it again if the
+    online answer was lost.
     """
 
     seq: int
@@ -111,7 +116,7 @@ class OfflineRecord:
     not_holder: bool = False
 
     def to_claims(self) -> dict[str, object]:
-        """Return the JSON claims in the order that devices write them; what is absent or false is left out."""
+        """Return the JSON claims in the order in which devices write them. Absent and false values are left out."""
         shown = [part for part in (self.presentation.card, self.presentation.proof) if part is not None]
         claims: dict[str, object] = {"seq": self.seq, "prev": self.prev}
         if self.prev_at is not None:
@@ -135,7 +140,7 @@ class OfflineRecord:
 
 @dataclass(frozen=True, slots=True)
 class SignedRecord:
-    """A record whose signature held, its text, and the digest of its signing input (43 characters of base64url)."""
+    """A record with a valid signature, its text, and the digest of its signing input (43 characters of base64url)."""
 
     record: OfflineRecord
     text: str
@@ -143,27 +148,29 @@ class SignedRecord:
 
 
 def record_digest(text: str) -> str:
-    """Return what the next record's `prev` names: SHA-256 of header and claims, base64url.
+    """Return the value for the next record's `prev`: SHA-256 of header and claims, base64url.
 
-    The signature stays out of it: an ECDSA signature can be altered into another one that holds too.
+    The signature is not included, because an ECDSA signature can be changed into another valid signature.
     """
     return b64u(digest(text.rpartition(".")[0].encode("ascii")))
 
 
 def sign_record(signer: Signer, record: OfflineRecord) -> str:
-    """Return a record signed by the device's key; BadClaims on values that no reader would take."""
+    """Return a record signed by the device's key. Raises BadClaims for values that no reader would accept."""
     claims = record.to_claims()
     parse_record(claims)
     return sign_token(signer, OFFLINE_RECORD, claims)
 
 
 def unverified_device(text: str) -> str:
-    """Return the device that a record names, to look its key up. Raises TokenError if the text is no record."""
+    """Return the device that a record names, unverified, to look up its key. Raises TokenError if the text is no
+    record.
+    """
     return parse_record(parse_unverified(text, OFFLINE_RECORD).claims).device
 
 
 def verify_record(text: str, key: ec.EllipticCurvePublicKey) -> SignedRecord:
-    """Return what a record says once the device's key has verified it; TokenError otherwise."""
+    """Return the content of a record, verified with the device's key. Raises TokenError otherwise."""
     token = verify_with_key(text, OFFLINE_RECORD, key)
     return SignedRecord(parse_record(token.claims), text, record_digest(text))
 
@@ -209,7 +216,7 @@ def sign_time(signer: Signer, issuer: str, at: datetime) -> str:
 
 
 def verify_time(text: str, keys: KeySet, issuer: str, at: datetime) -> datetime:
-    """Return the time that a server signed. Raises TokenError unless a receipt key in force at `at` signed it for
+    """Return the time that a server signed. Raises TokenError unless a receipt key that is valid at `at` signed it for
     `issuer`.
     """
     claims = verify_with_keys(text, SERVER_TIME, keys, Purpose.RECEIPT, at).claims
@@ -219,10 +226,10 @@ def verify_time(text: str, keys: KeySet, issuer: str, at: datetime) -> datetime:
 
 
 def time_is_believed(record: OfflineRecord, server_time: datetime | None, received_at: datetime) -> bool:
-    """Whether a use's period follows the device's time (docs/design.md §6, Offline).
+    """Return whether a use's period follows the device's time (docs/design.md §6, Offline).
 
     The device's time is believed if it lies after the earlier record, after the last server-signed time (at most 24 h
-    after it), and before receipt. The server's instants are taken with the leeway between two clocks.
+    after it), and before receipt. The comparison with the server's instants allows the leeway between two clocks.
     """
     if server_time is None or not server_time - LEEWAY <= record.made_at <= received_at + LEEWAY:
         return False

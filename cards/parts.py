@@ -1,4 +1,6 @@
-"""A presentation as its parts, each read once, and which token may stand where. Plain text and wire form share this."""
+"""A presentation as its parts, each read once, and which token may stand in which place. Plain text and wire form both
+use this.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,15 @@ from keys.tokens import UnverifiedToken, read_unverified
 
 SEPARATOR: Final = "~"
 TEXT_MOST: Final = 4096
-"""The longest text that is read, in characters; scanners' surrounding white space not counted."""
+"""The longest text that is read, in characters, without a scanner's surrounding white space."""
 
-# What a token's text may hold, and all that the wire form carries raw. Whether it is a token is another question.
+# The characters that a token may contain, and all that the wire form carries raw. This does not mean that the text is a
+# token.
 TOKEN_TEXT: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
 class PresentationError(Exception):
-    """A text is no presentation (`malformed`), or a presentation is too long to be packed (`too-long`)."""
+    """A text is no presentation (`malformed`), or a presentation is too long to pack (`too-long`)."""
 
     def __init__(self, reason: str = "malformed", detail: str = "not a presentation") -> None:
         super().__init__(detail)
@@ -29,13 +32,15 @@ class PresentationError(Exception):
 
 
 class Presentation:
-    """What was scanned or tapped: a card token, a proof, or both; nothing of it verified. Its `repr` shows neither.
+    """What was scanned or tapped: a card token, a proof, or both. Nothing in it is verified. Its `repr` shows neither.
 
-    Each token is read once and the card hashed once, however many steps ask for them.
+    Each token is read once and the card is hashed once, however many steps need them.
     """
 
     def __init__(self, card: str | None, proof: str | None) -> None:
-        """Hold the texts of the parts; PresentationError without any part, and for a text that cannot be a token."""
+        """Hold the texts of the parts. Raises PresentationError if there is no part, and for a text that cannot be a
+        token.
+        """
         for part in (card, proof):
             if part is not None and not TOKEN_TEXT.fullmatch(part):
                 raise PresentationError
@@ -44,11 +49,13 @@ class Presentation:
         self.card = card
         self.proof = proof
         self.card_digest = sha256((card or "").encode()).digest()
-        """SHA-256 of the card's exact text, which proofs name it by (`ath`); of nothing where there is no card."""
+        """SHA-256 of the card's exact text, by which proofs name the card (`ath`). Without a card, it is the hash of an
+        empty text.
+        """
 
     @classmethod
     def of(cls, card: UnverifiedToken | None, proof: UnverifiedToken | None) -> Presentation:
-        """Return the presentation of tokens already read."""
+        """Return the presentation of tokens that are already read."""
         made = cls(None if card is None else card.text, None if proof is None else proof.text)
         if card is not None:
             made.card_token = card
@@ -58,13 +65,15 @@ class Presentation:
 
     @cached_property
     def card_token(self) -> UnverifiedToken:
-        """The card, its claims unread. Raises MalformedToken if it is no card's text or the presentation has none."""
+        """Return the card, with its claims unread. Raises MalformedToken if it has no card's form or the presentation
+        has no card.
+        """
         return read_unverified(self.card or "", CARD)
 
     @cached_property
     def proof_token(self) -> UnverifiedToken:
-        """The phone's proof or the chip's answer. Raises MalformedToken if it is neither or the presentation has
-        none.
+        """Return the phone's proof or the chip's answer. Raises MalformedToken if it has neither form or the
+        presentation has no proof.
         """
         return read_unverified(self.proof or "", PROOF, CHIP_PROOF)
 
@@ -74,7 +83,7 @@ class Presentation:
         return SEPARATOR.join(part for part in (self.card, self.proof) if part is not None)
 
     def card_says(self, claim: str) -> str | None:
-        """Return a text claim of the unverified card, or None if it has none. For look-ups, never for a decision."""
+        """Return a text claim of the unverified card, or None. For look-ups, never for a decision."""
         try:
             value = self.card_token.claims.get(claim)
         except TokenError:
@@ -82,7 +91,7 @@ class Presentation:
         return value if isinstance(value, str) else None
 
     def proof_says(self, claim: str) -> str | None:
-        """Return a text claim of the unverified proof, or None if it has none. For look-ups, never for a decision."""
+        """Return a text claim of the unverified proof, or None. For look-ups, never for a decision."""
         try:
             value = self.proof_token.claims.get(claim)
         except TokenError:
@@ -91,7 +100,8 @@ class Presentation:
 
     @property
     def showing(self) -> str:
-        """What names this one showing of the card: the phone's `jti` or the chip's nonce, empty where it has neither.
+        """Return the name of this showing of the card: the phone's `jti` or the chip's nonce, or an empty text without
+        either.
 
         For look-ups, never for a decision: nobody has verified the proof.
         """
@@ -102,7 +112,7 @@ class Presentation:
         return str(claims.get("jti") or claims.get("nonce") or "")
 
     def with_card(self, card: str) -> Presentation:
-        """Return the same proof beside the card that it names."""
+        """Return the same proof together with its card."""
         made = Presentation(card, self.proof)
         read: UnverifiedToken | None = vars(self).get("proof_token")
         if read is not None:
@@ -120,9 +130,9 @@ class Presentation:
 
 
 def from_tokens(tokens: list[str]) -> Presentation:
-    """Return the presentation of one token or two; `typ` says what each is. PresentationError otherwise."""
+    """Return the presentation of one or two tokens; `typ` says what each is. Raises PresentationError otherwise."""
     try:
-        # Only outer shapes and headers: bad claims are told after the signature (docs/design.md §5, steps 3 and 4).
+        # Only outer forms and headers: bad claims are reported after the signature (docs/design.md §5, steps 3 and 4).
         read = [read_unverified(token, CARD, PROOF, CHIP_PROOF) for token in tokens]
     except MalformedToken:
         raise PresentationError from None

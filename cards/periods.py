@@ -1,4 +1,4 @@
-"""Calendar periods in a programme's zone: months, years, and "ever". Half-open, and never 30 or 360 days."""
+"""Calendar periods in a programme's zone: months, years, and "ever". They are half-open, and never 30 or 360 days."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SECOND = timedelta(seconds=1)
 
 
 def last_day(end: datetime, zone: ZoneInfo) -> date:
-    """Return the last local day of a validity that ends before the instant `end`: what is printed on the card, and what
-    every page, letter and command calls "until".
+    """Return the last local day of a validity that ends before the instant `end`. This day is printed on the card, and
+    every page, letter and command shows it as "until".
     """
     return (end - _SECOND).astimezone(zone).date()
 
@@ -36,9 +36,10 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One calendar period: `key` names it in the log (`2026-10`, `2026`, `ever`); bounds are UTC, `ends_at` excluded.
+    """One calendar period. `key` names it in the log (`2026-10`, `2026`, `ever`). Bounds are UTC, and `ends_at` is
+    excluded.
 
-    "Ever" has neither bound.
+    "Ever" has no bounds.
     """
 
     unit: PeriodUnit
@@ -47,16 +48,16 @@ class Period:
     ends_at: datetime | None
 
     def __contains__(self, at: datetime) -> bool:
-        """Whether the instant `at` lies in this period."""
+        """Return whether the instant `at` lies in this period."""
         return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
 
 
 def period_of(unit: PeriodUnit, at: datetime, zone: ZoneInfo) -> Period:
-    """Return the period of `unit` that holds the instant `at`, by the calendar of `zone`.
+    """Return the period of `unit` that contains the instant `at`, by the calendar of `zone`.
 
-    A period begins at the first instant whose local date lies in it. Where clocks go back over the midnight between two
-    periods (St John's, 1 November 2009, from 00:01 to 23:01) the repeated hour stays in the later one, so that periods
-    never overlap. ValueError or OverflowError at the ends of the calendar, in the years 1 and 9999.
+    A period begins at the first instant whose local date lies in it. If clocks go back over the midnight between two
+    periods (St John's, 1 November 2009, from 00:01 to 23:01), the repeated hour stays in the later period, so that
+    periods never overlap. Raises ValueError or OverflowError at the ends of the calendar, in the years 1 and 9999.
     """
     if unit is PeriodUnit.EVER:
         return Period(unit, "ever", None, None)
@@ -66,7 +67,7 @@ def period_of(unit: PeriodUnit, at: datetime, zone: ZoneInfo) -> Period:
 
 
 def following(period: Period, zone: ZoneInfo) -> Period:
-    """Return the period after `period`; "ever" has none and raises ValueError."""
+    """Return the period after `period`. Raises ValueError for "ever"."""
     if period.ends_at is None:
         msg = f"no period follows {period.key!r}"
         raise ValueError(msg)
@@ -105,13 +106,14 @@ def _next_start(unit: PeriodUnit, year: int, month: int) -> tuple[int, int]:
 def _first_instant(year: int, month: int, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local month, aware UTC.
 
-    Midnight of the 1st, the earlier one where it comes twice; where the clock jumps over it, the instant of the jump.
+    This is midnight of the 1st, the earlier midnight if it comes twice. If the clock jumps over it, it is the instant
+    of the jump.
     """
     midnight = datetime(year, month, 1, tzinfo=zone)
     instant = midnight.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
         return instant
-    # In a gap the two folds read midnight by the offsets before and after the jump, which lies between them.
+    # In a gap, the two folds read midnight with the offsets before and after the jump, which lies between them.
     before = midnight.replace(fold=1).astimezone(UTC)
     while instant - before > _SECOND:
         middle = before + (instant - before) // 2 // _SECOND * _SECOND

@@ -1,4 +1,4 @@
-"""Reading what was scanned, tapped or pasted: plain text, wire form, digits. Total: one error."""
+"""Reads what was scanned, tapped or pasted: plain text, wire form, digits. Any text gives a result or one error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Presentation", "PresentationError", "read"]
 
 
 def read(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
-    """Return the presentation that a text carries (docs/design.md §5, step 1).
+    """Return the presentation in a text (docs/design.md §5, step 1).
 
-    Plain: `card`, `card~proof` or `proof`, where a proof is a phone's or a chip's; or the wire form, in base45 or in
-    digits. What a scanner or a keyboard did to the text on its way is undone (`cards.transport`). PresentationError
-    (`malformed`) for every other text, and for a wire form whose dictionary is not among `dictionaries`.
+    Plain: `card`, `card~proof` or `proof`, with a proof of a phone or a chip. Or the wire form, in base45 or in digits.
+    Changes by a scanner or a keyboard are undone (`cards.transport`). Raises PresentationError (`malformed`) for every
+    other text, and for a wire form whose dictionary is not among `dictionaries`.
     """
     text = undone(text)
     if not text or len(text) > TEXT_MOST or not text.isascii():
@@ -28,7 +28,7 @@ def read(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
 
 
 def _unpacked(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
-    """Undo the wire form. `%20` may be base45: read `%20` as a blank only where the plain reading fails."""
+    """Unpack the wire form. `%20` may be base45: it is read as a blank only if the plain reading fails."""
     try:
         return unpack(text, dictionaries)
     except PresentationError:

@@ -1,6 +1,8 @@
-"""The promise in every answer: to have this entry in the log's tree by then. Read by whoever holds one, and verified.
+"""The promise in every answer: the entry will be in the log's tree by a given time. The holder of a promise reads and
+verifies it.
 
-The receipt key signs it; an entry proof (`keys.entry_proof`) for its `leaf` keeps it, none by then breaks it.
+The receipt key signs it. An entry proof (`keys.entry_proof`) for its `leaf` keeps the promise; no such proof by then
+breaks it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from keys.signer import Signer
 from keys.tokens import TokenForm, parse_unverified, sign_token, verify_with_keys
 
 INTEGRATION: Final = timedelta(seconds=60)
-"""Within this time of its instant an entry must be in the log's tree: answers promise so, the alarm goes by it."""
+"""How soon an entry must be in the log's tree. Answers promise this time, and the alarm uses it."""
 
 PROMISE: Final = TokenForm(
     typ="promise+jwt",
@@ -28,12 +30,16 @@ PROMISE: Final = TokenForm(
     max_length=1024,
     max_lifetime=None,
 )
-"""A promise to integrate an entry: its id and leaf hash (base64url), and until when, signed by the receipt key."""
+"""The form of a promise to integrate an entry: its id, its leaf hash (base64url) and the latest time, signed by the
+receipt key.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A promise whose signature was verified: the entry's id, its leaf's hash (base64url), when and by when."""
+    """A promise with a verified signature: the entry's id, its leaf's hash (base64url), the time of the promise, and
+    the latest time for the entry.
+    """
 
     entry: str
     leaf: str
@@ -41,12 +47,14 @@ class Promise:
     by: int
 
     def state(self, now: int, proof: EntryProof | None, keys: list[NoteKey]) -> tuple[PromiseState, str]:
-        """Tell how it stands at `now` (epoch seconds), given what the log proved by its `keys`, and why."""
+        """Return the state of the promise at `now` (epoch seconds), given the log's proof and its `keys`, and the
+        reason.
+        """
         return promise_state(self.leaf, self.by, now, proof, keys)
 
 
 def sign_promise(signer: Signer, issuer: str, promise: Promise) -> str:
-    """Return a promise as it stands in an answer."""
+    """Return a promise in the form of an answer."""
     claims: dict[str, object] = {
         "iss": issuer,
         "iat": promise.made_at,
@@ -58,7 +66,7 @@ def sign_promise(signer: Signer, issuer: str, promise: Promise) -> str:
 
 
 def verify_promise(text: str, keys: KeySet, issuer: str, at: datetime) -> Promise:
-    """Return a promise that a receipt key of these signed in this issuer's name; TokenError otherwise."""
+    """Return a promise that one of these receipt keys signed in this issuer's name. Raises TokenError otherwise."""
     claims = verify_with_keys(text, PROMISE, keys, Purpose.RECEIPT, at).claims
     if claims["iss"] != issuer:
         raise BadClaims("another issuer's promise")
@@ -66,7 +74,7 @@ def verify_promise(text: str, keys: KeySet, issuer: str, at: datetime) -> Promis
 
 
 def unverified_promise(text: str) -> Promise | None:
-    """Return the content of an unverified promise; None for a malformed text."""
+    """Return the content of an unverified promise, or None for a malformed text."""
     try:
         return _of(parse_unverified(text, PROMISE).claims)
     except TokenError:
@@ -79,7 +87,7 @@ def origin_of(issuer: str) -> str:
 
 
 def log_keys(keys: KeySet, issuer: str) -> list[NoteKey]:
-    """Return the keys by which a trust bundle lets checkpoints of the issuer's log be believed."""
+    """Return the keys in a trust bundle that make checkpoints of the issuer's log trusted."""
     return [ecdsa_key(origin_of(issuer), key.key) for key in keys.of_purpose(Purpose.LOG)]
 
 

@@ -1,7 +1,7 @@
-"""Proofs that the card itself is here: the phone's fresh signature, the chip's answer to a challenge (docs/design.md
+"""Proofs that the card itself is here: the phone's fresh signature, or the chip's answer to a challenge (docs/design.md
 §4).
 
-Both are signed by the key that the card names (`cnf`). When a proof is fresh is judged in `cards.verify`.
+The key that the card names (`cnf`) signs both. `cards.verify` judges whether a proof is fresh.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from keys.tokens import TokenForm, UnverifiedToken, check_signature, parse_unver
 PROOF_MAX_AGE: Final = timedelta(seconds=45)
 PROOF_AHEAD: Final = timedelta(seconds=5)
 CHALLENGE_MAX_AGE: Final = timedelta(seconds=30)
-"""How long a chip may take to answer, from the reader's `iat`; one use (docs/design.md §4)."""
+"""How long a chip may take to answer, from the reader's `iat`. Each challenge serves once (docs/design.md §4)."""
 
 PROOF: Final = TokenForm(
     typ="card-proof+jwt",
@@ -35,7 +35,7 @@ PROOF: Final = TokenForm(
     max_length=600,
     max_lifetime=None,
 )
-"""The form of a phone's proof. No `kid`: the card names the key."""
+"""The form of a phone's proof. It has no `kid`: the card names the key."""
 
 CHIP_PROOF: Final = TokenForm(
     typ="chip-proof+jwt",
@@ -45,7 +45,7 @@ CHIP_PROOF: Final = TokenForm(
     max_length=700,
     max_lifetime=None,
 )
-"""The form of a chip's answer: the reader writes it, the chip signs the SHA-256 of its signing input."""
+"""The form of a chip's answer: the reader writes it, and the chip signs the SHA-256 of its signing input."""
 
 _READER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _NONCE_BYTES: Final = 32
@@ -56,7 +56,9 @@ _SIGNATURE_BYTES: Final = 64
 
 @dataclass(frozen=True)
 class ProofClaims:
-    """What a phone's proof says. `proof_id` is base64url of 16 random bytes; `card_digest` the card token's SHA-256."""
+    """The content of a phone's proof. `proof_id` is base64url of 16 random bytes. `card_digest` is the card token's
+    SHA-256.
+    """
 
     issued_at: datetime
     audience: str
@@ -75,7 +77,9 @@ class ProofClaims:
 
 @dataclass(frozen=True)
 class ChipProofClaims:
-    """What a chip's answer says: `reader` is the device that asked, `nonce` the 32 random bytes it was asked with."""
+    """The content of a chip's answer. `reader` is the device that asked, `nonce` is the challenge of 32 random
+    bytes.
+    """
 
     audience: str
     reader: str
@@ -84,7 +88,7 @@ class ChipProofClaims:
     card_digest: bytes
 
     def to_claims(self) -> dict[str, object]:
-        """Return the JSON claims in the order that readers write them in."""
+        """Return the JSON claims in the order in which readers write them."""
         return {
             "aud": self.audience,
             "rdr": self.reader,
@@ -95,7 +99,7 @@ class ChipProofClaims:
 
 
 def card_digest(card: str) -> bytes:
-    """Return what `ath` carries: SHA-256 of the exact text of a card token."""
+    """Return the content of `ath`: SHA-256 of the exact text of a card token."""
     return digest(card.encode("ascii"))
 
 
@@ -106,7 +110,9 @@ def parse_proof(claims: Mapping[str, object]) -> ProofClaims:
 
 
 def _proof_of(claims: Mapping[str, object]) -> ProofClaims:
-    """Type claims that were read as a phone's proof: their form has checked names, kinds and bounds."""
+    """Turn claims that were read as a phone's proof into typed claims. Their form has already checked names, kinds and
+    bounds.
+    """
     return ProofClaims(
         issued_at=_instant(claims["iat"]),
         audience=_audience(claims["aud"]),
@@ -122,7 +128,9 @@ def parse_chip_proof(claims: Mapping[str, object]) -> ChipProofClaims:
 
 
 def _chip_proof_of(claims: Mapping[str, object]) -> ChipProofClaims:
-    """Type claims that were read as a chip's answer: their form has checked names, kinds and bounds."""
+    """Turn claims that were read as a chip's answer into typed claims. Their form has already checked names, kinds and
+    bounds.
+    """
     reader = claims["rdr"]
     if type(reader) is not str or not _READER.fullmatch(reader):
         raise BadClaims("rdr is not a device's id")
@@ -136,38 +144,50 @@ def _chip_proof_of(claims: Mapping[str, object]) -> ChipProofClaims:
 
 
 def sign_proof(signer: Signer, *, card: str, audience: str, proof_id: str, issued_at: datetime) -> str:
-    """Return a phone's proof for the card token `card`, signed with the key that it names; BadClaims on bad values."""
+    """Return a phone's proof for the card token `card`, signed with the key that the card names. Raises BadClaims for
+    bad values.
+    """
     written = ProofClaims(issued_at, audience, proof_id, card_digest(card)).to_claims()
     parse_proof(written)
     return sign_token(signer, PROOF, written)
 
 
 def verify_proof(text: str, key: ec.EllipticCurvePublicKey) -> ProofClaims:
-    """Return what a phone's proof says once the card's key has verified it; TokenError otherwise. Judges no time."""
+    """Return the content of a phone's proof, verified with the card's key. Raises TokenError otherwise. Judges no
+    time.
+    """
     return verify_read_proof(read_unverified(text, PROOF), key)
 
 
 def verify_chip_proof(text: str, key: ec.EllipticCurvePublicKey) -> ChipProofClaims:
-    """Return what a chip's answer says once the card's key has verified it; TokenError otherwise. Judges no time."""
+    """Return the content of a chip's answer, verified with the card's key. Raises TokenError otherwise. Judges no
+    time.
+    """
     return verify_read_chip_proof(read_unverified(text, CHIP_PROOF), key)
 
 
 def verify_read_proof(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> ProofClaims:
-    """Do as `verify_proof` for a token already read. Raises MalformedToken for one of another form."""
+    """Do the same as `verify_proof` for a token that is already read. Raises MalformedToken for a token of another
+    form.
+    """
     if token.form is not PROOF:
         raise MalformedToken("not a phone's proof")
     return _proof_of(check_signature(token, key).claims)
 
 
 def verify_read_chip_proof(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> ChipProofClaims:
-    """Do as `verify_chip_proof` for a token already read. Raises MalformedToken for one of another form."""
+    """Do the same as `verify_chip_proof` for a token that is already read. Raises MalformedToken for a token of another
+    form.
+    """
     if token.form is not CHIP_PROOF:
         raise MalformedToken("not a chip's answer")
     return _chip_proof_of(check_signature(token, key).claims)
 
 
 def chip_signing_input(claims: ChipProofClaims) -> str:
-    """Return the text that a reader hashes with SHA-256 and has the chip sign (PIV slot 9E); or raise BadClaims."""
+    """Return the text that a reader hashes with SHA-256 and that the chip signs (PIV slot 9E). Raises BadClaims
+    otherwise.
+    """
     written = claims.to_claims()
     parse_chip_proof(written)
     header = {"alg": "ES256", "typ": CHIP_PROOF.typ}
@@ -175,10 +195,11 @@ def chip_signing_input(claims: ChipProofClaims) -> str:
 
 
 def complete_chip_proof(signing_input: str, signature: bytes, key: ec.EllipticCurvePublicKey) -> str:
-    """Return the chip-proof token of a signing input and the chip's signature over it.
+    """Return the chip-proof token from a signing input and the chip's signature over it.
 
-    `signature` is r and s of 32 bytes each; a PIV chip answers in DER, which the reader unpacks. ValueError for another
-    length. Raises TokenError unless the card's `key` verifies it, so that a broken chip is noticed where it is read.
+    `signature` is r and s of 32 bytes each. A PIV chip answers in DER, which the reader unpacks. Raises ValueError for
+    another length. Raises TokenError unless the card's `key` verifies it, so that a broken chip is noticed at the
+    reader.
     """
     if len(signature) != _SIGNATURE_BYTES:
         raise ValueError("an ES256 signature is r and s of 32 bytes each")

@@ -1,6 +1,6 @@
 """Status lists: which cards are revoked or suspended (IETF Token Status List), as bits and as a signed document.
 
-Reads no clock and fetches nothing; whoever holds the lists hands them in.
+This module reads no clock and fetches nothing. Callers hand in the lists.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from keys.signer import Signer
 from keys.tokens import LEEWAY, TokenForm, sign_token, verify_with_keys
 
 LIST_SIZE: Final = 131_072
-"""How many cards one list holds (docs/design.md §4)."""
+"""The number of cards in one list (docs/design.md §4)."""
 STATUS_GRACE: Final = timedelta(seconds=60)
-"""How long past its `ttl` a list still counts as fresh: the time to fetch the next one."""
+"""How long after its `ttl` a list still counts as fresh: the time to fetch the next list."""
 INFLATED_MOST: Final = 1 << 20
-"""The most bytes that a list may inflate to."""
+"""The greatest unpacked size of a list, in bytes."""
 _TTL_MOST: Final = 86_400
 
 STATUS_LIST: Final = TokenForm(
@@ -49,7 +49,7 @@ STATUS_LIST: Final = TokenForm(
 
 
 class Status(IntEnum):
-    """What a list says of one card. Unassigned indexes are published as revoked."""
+    """The status of one card in a list. Unassigned indexes are published as revoked."""
 
     VALID = 0
     REVOKED = 1
@@ -57,7 +57,7 @@ class Status(IntEnum):
 
 
 class Freshness(StrEnum):
-    """How old the list is that an answer rests on: fresh, stale (amber), expired (no longer to be relied on)."""
+    """The age of the list behind an answer: fresh, stale (amber), or expired (must not be used any more)."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -65,7 +65,7 @@ class Freshness(StrEnum):
 
 
 class StatusListError(Exception):
-    """A status list is refused; `reason` says why in one word, the text says more to an operator.
+    """A status list is refused. `reason` gives the reason in one word; the text gives details to an operator.
 
     The reasons: `malformed`, `unknown-key`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired`, `rolled-back`,
     `bundle-too-old`, `not-bound`.
@@ -78,9 +78,9 @@ class StatusListError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """What a source knows of one card: `status` None when it holds no list or no such index.
+    """A source's answer about one card. `status` is None if it has no such list or no such index.
 
-    `bound`: the source holds the list's bindings, and `binding` is what the index is bound to, None for nothing.
+    `bound`: the source has the list's bindings. `binding` is the binding of the index, or None.
     """
 
     status: Status | None
@@ -90,14 +90,14 @@ class StatusAnswer:
 
 
 UNKNOWN: Final = StatusAnswer(None, Freshness.EXPIRED)
-"""The answer of a source that holds no such list."""
+"""The answer of a source that has no such list."""
 
 
 class StatusSource(Protocol):
-    """Where verification asks. Never raises for an unknown list: the answer is then UNKNOWN."""
+    """A source of statuses for verification. It never raises for an unknown list: the answer is then UNKNOWN."""
 
     def status(self, uri: str, index: int, at: datetime) -> StatusAnswer:
-        """Return what is known at `at` of the card at `index` in the list named `uri`."""
+        """Return the answer at `at` about the card at `index` in the list `uri`."""
         ...
 
 
@@ -116,14 +116,14 @@ class StatusList:
         return len(self.octets) * 8 // self.bits
 
     def value(self, index: int) -> int:
-        """Return the number at `index`; IndexError outside the list."""
+        """Return the number at `index`. Raises IndexError outside the list."""
         if not 0 <= index < len(self):
             raise IndexError("outside the status list")
         at = index * self.bits
         return self.octets[at >> 3] >> (at & 7) & ((1 << self.bits) - 1)
 
     def lookup(self, index: int) -> Status | None:
-        """Return the status at `index`; None outside the list and for a number that means nothing here."""
+        """Return the status at `index`, or None outside the list and for a number without a meaning here."""
         if not 0 <= index < len(self):
             return None
         value = self.value(index)
@@ -135,7 +135,7 @@ class StatusList:
 
     @classmethod
     def from_claim(cls, claim: object) -> StatusList:
-        """Read a `status_list` claim. Raises StatusListError unless it inflates exactly, within bounds, to a list."""
+        """Read a `status_list` claim. Raises StatusListError unless it unpacks exactly, within bounds, to a list."""
         if not isinstance(claim, Mapping) or claim.keys() != {"bits", "lst"}:
             raise StatusListError("malformed", "a status list is bits and lst")
         bits, lst = claim["bits"], claim["lst"]
@@ -148,9 +148,9 @@ class StatusList:
 
 
 def build(statuses: Mapping[int, Status], *, size: int = LIST_SIZE, bits: int = 2) -> StatusList:
-    """Return a list of `size` statuses, those of `statuses` by index and every other one revoked.
+    """Return a list of `size` statuses: those in `statuses` by index, and all others revoked.
 
-    ValueError for an index outside the list or a size that fills no whole bytes.
+    Raises ValueError for an index outside the list, or for a size that fills no whole bytes.
     """
     if size <= 0 or size * bits % 8:
         raise ValueError("a list fills whole bytes")
@@ -167,10 +167,10 @@ def build(statuses: Mapping[int, Status], *, size: int = LIST_SIZE, bits: int = 
 
 @dataclass(frozen=True, slots=True)
 class SignedStatusList:
-    """A list with what its signed document says around it. Instants are aware UTC, whole seconds.
+    """A list with the content of its signed document. Instants are aware UTC, whole seconds.
 
-    `uri` names the list; `ttl` is when to fetch the next; after `expires_at` nobody may rely on it; `bundle` is the
-    least version of the trust bundle that may be used with it.
+    `uri` names the list. `ttl` is when to fetch the next list. Nobody may use it after `expires_at`. `bundle` is the
+    lowest version of the trust bundle that may be used with it.
     """
 
     uri: str
@@ -182,18 +182,18 @@ class SignedStatusList:
     statuses: StatusList
 
     def freshness(self, at: datetime) -> Freshness:
-        """Return how far the list may be relied on at `at`."""
+        """Return how far the list may be trusted at `at`."""
         if at >= self.expires_at:
             return Freshness.EXPIRED
         return Freshness.FRESH if at - self.issued_at <= self.ttl + STATUS_GRACE else Freshness.STALE
 
     def answer(self, index: int, at: datetime) -> StatusAnswer:
-        """Return what the list says at `at` of the card at `index`. Costs the same whatever the list's size."""
+        """Return the list's answer at `at` about the card at `index`. The cost does not depend on the list's size."""
         return StatusAnswer(self.statuses.lookup(index), self.freshness(at))
 
 
 def sign_status_list(signer: Signer, signed: SignedStatusList) -> str:
-    """Return the status list token, signed with a status key; BadClaims on values that would be refused."""
+    """Return the status list token, signed with a status key. Raises BadClaims for values that would be refused."""
     claims = {
         "sub": signed.uri,
         "iss": signed.issuer,
@@ -217,10 +217,10 @@ def verify_status_list(
     bundle_version: int,
     seen: datetime | None = None,
 ) -> SignedStatusList:
-    """Return the list of a token, signed by a status key, named `uri`, of this issuer, not expired at `at`.
+    """Return the list of a token that a status key signed, with the name `uri`, of this issuer, not expired at `at`.
 
-    `bundle_version` is the version of the trust bundle in use; `seen` the `iat` of the newest list of this name
-    accepted so far, below which nothing is taken (the very same may be read again). StatusListError otherwise.
+    `bundle_version` is the version of the trust bundle in use. `seen` is the `iat` of the newest list of this name
+    accepted so far: an older list is refused, and the same list may be read again. Raises StatusListError otherwise.
     """
     try:
         signed = _from_claims(verify_with_keys(text, STATUS_LIST, keys, Purpose.STATUS, at).claims)
@@ -233,13 +233,13 @@ def verify_status_list(
 
 
 def check_paired(signed: SignedStatusList, bindings: SignedBindingList) -> None:
-    """Raise StatusListError (`not-bound`) for bindings older than their status list: they lack its newest cards."""
+    """Raise StatusListError (`not-bound`) for bindings older than their status list, which lack its newest cards."""
     if bindings.uri != signed.uri or bindings.issued_at < signed.issued_at:
         raise StatusListError("not-bound", "the binding list is older than its status list: fetch or publish again")
 
 
 class StatusLists:
-    """Lists held in memory, with their bindings where they have any: a StatusSource.
+    """Lists in memory, with their bindings if they have any: a StatusSource.
 
     Replacing a list is atomic; readers need no lock.
     """
@@ -250,10 +250,10 @@ class StatusLists:
         }
 
     def put(self, signed: SignedStatusList, bindings: SignedBindingList | None = None) -> None:
-        """Hold this list instead of an older one of its name. Raises StatusListError if it may not be.
+        """Replace an older list of the same name by this list. Raises StatusListError if that is not allowed.
 
-        `rolled-back`: it is older than the one held; `not-bound`: its bindings are older than it, or missing although
-        the one held had some.
+        `rolled-back`: it is older than the present list. `not-bound`: its bindings are older than itself, or missing
+        although the present list has some.
         """
         held, bound = self._lists.get(signed.uri, (None, None))
         if held is not None and signed.issued_at < held.issued_at:
@@ -273,7 +273,7 @@ class StatusLists:
         return self._lists.get(uri, (None, None))[1]
 
     def status(self, uri: str, index: int, at: datetime) -> StatusAnswer:
-        """Return what is known at `at` of the card at `index` in the list named `uri`."""
+        """Return the answer at `at` about the card at `index` in the list `uri`."""
         held, bindings = self._lists.get(uri, (None, None))
         if held is None:
             return UNKNOWN

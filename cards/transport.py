@@ -1,6 +1,7 @@
-"""What scanners, keyboards and messages do to a code on its way is undone; what the code says is left alone. Pure.
+"""Undoes the changes that scanners, keyboards and messages make to a code on its way. The content of the code stays as
+it is. Pure.
 
-The same steps as web/static/js/transport.js, held to it by shared cases (tests/cards/transport_cases.json).
+web/static/js/transport.js takes the same steps. Shared cases check that both agree (tests/cards/transport_cases.json).
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ _BEFORE_MOST: Final = 40
 
 IN_TEXT: Final = re.compile(r"YJ(\d\d):(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 IN_DIGITS: Final = re.compile(r"93(\d\d)(\d+)", re.ASCII)
-"""The wire form, trimmed: in base45, and in digits alone. Number of the dictionary, then the packed parts."""
+"""The wire form, trimmed: in base45, and in digits alone. The number of the dictionary, then the packed parts."""
 
 
 def looks_packed(text: str) -> bool:
-    """Tell whether a text, trimmed, claims by its prefix to be a wire form; no plain token begins so."""
+    """Return whether a trimmed text claims by its prefix to be a wire form. No plain token begins with this prefix."""
     return bool(IN_TEXT.match(text) or IN_DIGITS.fullmatch(text))
 
 
 def undone(text: str) -> str:
-    """Return a text with full-width letters made plain, what stands around the code gone, a scanner's prefix cut, and
-    line breaks dropped from inside a wire form. No base45 text and no token holds what goes.
+    """Return a text with full-width letters made plain, without surroundings of the code, without a scanner's prefix,
+    and without line breaks inside a wire form. No base45 text and no token contains the removed characters.
     """
     if len(text) > TEXT_MOST:
         return text.strip()
@@ -46,5 +47,5 @@ def undone(text: str) -> str:
 
 
 def with_blanks(text: str) -> str | None:
-    """Return a text with each `%20` turned back into a blank; None for a text without `%20`."""
+    """Return a text with each `%20` turned back into a blank, or None for a text without `%20`."""
     return text.replace("%20", " ") if "%20" in text else None

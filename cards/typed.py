@@ -1,7 +1,7 @@
-"""What people type, brought into one spelling: one function for each kind of field.
+"""Typed text in one spelling: one function for each kind of field.
 
-The same in pages, API and commands; pure. The scripts' twin is web/static/js/typed.js; shared cases hold them together
-(tests/cards/typed_cases.json).
+Pages, API and commands use the same functions; pure. The scripts' counterpart is web/static/js/typed.js, and shared
+cases check that both agree (tests/cards/typed_cases.json).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RADICALS: Final = str.maketrans(
     "⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻤⻥⻦⻧⻨⻩⻪⻬⻮⻰",
     "民虎西见角贝车長长门青韦页风飞食马鬼鱼鸟卤麦黄黾齐齿龙",
 )
-"""Radicals that have no character in Unicode's own tables for this (EquivalentUnifiedIdeograph.txt has them)."""
+"""Radicals whose character is missing from Unicode's own tables for this (EquivalentUnifiedIdeograph.txt has them)."""
 _WORDS_MOST: Final = 5
 _AREA_MOST: Final = 4
 
@@ -41,20 +41,22 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return a code read from paper or a screen: upper case, no separators, read-alikes mended (I, L, O, U)."""
+    """Return a code read from paper or a screen: upper case, without separators, with similar letters corrected (I, L,
+    O, U).
+    """
     return "".join(letter for letter in plain(text).upper() if letter.isalnum()).translate(_READ_ALIKES)
 
 
 def digits(text: str) -> str:
-    """Return what is typed in figures, a PIN or a staff number's: plain, without blanks and dashes between."""
+    """Return a typed number, such as a PIN or a staff number: plain, without blanks and dashes."""
     return re.sub(r"[\s-]+", "", plain(text))
 
 
 def phone(text: str) -> str | None:
     """Return a telephone number in one spelling: `13800000000`, `020-86132888`, `020-86132888-8001` with its extension,
-    `+85221234567` from abroad; None for what is none.
+    `+85221234567` from abroad. Return None for a text that is no number.
 
-    Written as people do: brackets, blanks, dashes, 转 or ext before the extension, +86.
+    People's spellings are accepted: brackets, blanks, dashes, 转 or ext before the extension, +86.
     """
     written, extension = _extension_apart(plain(text))
     number = re.sub(r"[\s().-]+", "", written)
@@ -70,7 +72,7 @@ def phone(text: str) -> str | None:
 
 
 def dialled(number: str) -> str:
-    """Return a number in one spelling as the register keeps it: digits alone, an extension behind a dash."""
+    """Return a number in the register's spelling: digits alone, with an extension behind a dash."""
     area, _, rest = number.partition("-")
     return area + rest if area.startswith("0") and len(area) <= _AREA_MOST else number
 
@@ -85,9 +87,9 @@ def _extension_apart(text: str) -> tuple[str, str | None]:
 
 
 def by_pattern(text: str, pattern: str | None) -> str:
-    """Return a text as its field's pattern wants it: a flight `cz 3101` becomes `CZ3101` where no small letter fits.
+    """Return a text in the form of its field's pattern: a flight `cz 3101` becomes `CZ3101` if no small letter fits.
 
-    A text that fits as it stands stays, and so does one that no change of case and blanks brings into the form.
+    A text that fits already stays as it is, and so does a text that no change of case and blanks makes fit.
     """
     given = unicodedata.normalize("NFC", text).translate(_BLANKS).strip()
     if pattern is None or re.fullmatch(pattern, given):
@@ -104,7 +106,9 @@ def plate(text: str) -> str:
 
 
 def characters(text: str) -> str:
-    """Return a text whose radicals are the characters that they look like: ⼩ (from a PDF, a scan) is 小, ⻰ is 龙."""
+    """Return a text with radicals replaced by the characters that they look like: ⼩ (from a PDF or a scan) is 小, ⻰
+    is 龙.
+    """
     return _KANGXI.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text).translate(_RADICALS)
 
 
@@ -116,16 +120,16 @@ def name(text: str) -> str:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Tell whether two spellings are one person's: case, order of Latin words, blanks and dots do not matter.
+    """Return whether two spellings are one person's name. Case, order of Latin words, blanks and dots do not matter.
 
-    A name in Latin letters may be the passport's spelling of a Han name; which letters belong to which character nobody
-    here can know, and staff compare the document.
+    A name in Latin letters may be the passport's spelling of a Han name. Which letters belong to which character cannot
+    be known here, so staff compare the document.
     """
     return _key(one) == _key(other) or _is_han(one) != _is_han(other)
 
 
 def fits_mask(text: str, masked: str) -> bool:
-    """Tell whether a name fits a card's masked name, in any case, order and passport spelling."""
+    """Return whether a name fits a card's masked name, in any case, order and passport spelling."""
     if _is_han(text) != _is_han(masked):
         return not _is_han(text)
     wanted = masked.casefold()

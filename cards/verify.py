@@ -1,4 +1,4 @@
-"""Whether a presentation holds: steps 2 to 6 of docs/design.md §5, pure. Step 1 is `cards.presentation`.
+"""Whether a presentation is valid: steps 2 to 6 of docs/design.md §5, pure. Step 1 is `cards.presentation`.
 
 The numbers in the comments are those of docs/design.md §5 and of docs/card-format.md.
 """
@@ -49,7 +49,7 @@ REASONS: Final = (
     "id-check-needed",
     "assurance-too-low",
 )
-"""Every reason that verification gives, in the order of its steps."""
+"""Every reason that verification can give, in the order of its steps."""
 
 _STATUS_REASONS: Final = MappingProxyType({Status.REVOKED: "revoked", Status.SUSPENDED: "suspended"})
 
@@ -58,13 +58,15 @@ class Challenges(Protocol):
     """The nonces that readers were given and that no chip has answered yet."""
 
     def outstanding(self, reader: str, nonce: bytes, at: datetime) -> bool:
-        """Tell whether `nonce` was given to the device `reader`, is in its time at `at`, and is not used."""
+        """Return whether `nonce` was given to the device `reader`, is valid at `at`, and is not used."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a verifier goes by. `version` is the trust bundle's: a cache finds no card that another version verified."""
+    """What a verifier trusts. `version` is the trust bundle's: a cache finds no card that was verified under another
+    version.
+    """
 
     keys: KeySet
     issuer: str
@@ -75,10 +77,10 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The presentation holds. `needs_id_check`: an operator has still to compare the person's ID (a look only).
+    """The presentation is valid. `needs_id_check`: an operator must still compare the person's ID (in a look only).
 
     `proof` is the phone's or the chip's; its `proof_id` or `nonce` is claimed once, in step 10. `freshness` is that of
-    the status list relied on: fresh or stale.
+    the used status list: fresh or stale.
     """
 
     card: CardClaims
@@ -88,14 +90,14 @@ class Verified:
     freshness: Freshness
     needs_id_check: bool
     assurance_word: str
-    """How far the presentation proved itself, as the log and the API tell it."""
+    """How well the presentation proved itself, in the word of the log and the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedCard:
-    """The presentation does not hold. `reason` is one of REASONS; `card` is known from step 4 on, None before.
+    """The presentation is not valid. `reason` is one of REASONS. `card` is known from step 4 on, and None before.
 
-    `mark` says more to auditors, never to the visitor: MISFIT for a card on an index that is another's.
+    `mark` says more to auditors, never to the visitor: MISFIT for a card with the index of another card.
     """
 
     reason: str
@@ -113,13 +115,15 @@ class VerifiedCard:
     card: CardClaims
     key: ec.EllipticCurvePublicKey | None
     bindings: tuple[bytes, ...]
-    """The bindings that make an index of a status list this card's own."""
+    """The bindings with which an index of a status list belongs to this card."""
 
 
 class CardCache:
-    """Verified cards by token digest and trust version, the least recently used dropped first. Safe between threads.
+    """Verified cards by token digest and trust version. The least recently used card is dropped first. Safe between
+    threads.
 
-    Spares the signature and the parsing alone: time, signing key's validity, status and proof are judged every time.
+    It saves only the signature and the parsing: time, the signing key's validity, status and proof are judged every
+    time.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -134,7 +138,7 @@ class CardCache:
         return len(self._cards)
 
     def get(self, digest: bytes, version: int) -> VerifiedCard | None:
-        """Return the card of this digest, verified under this trust version, or None."""
+        """Return the card with this digest that was verified under this trust version, or None."""
         with self._lock:
             known = self._cards.get((digest, version))
             if known is not None:
@@ -163,13 +167,13 @@ def verify_presentation(
     cache: CardCache | None = None,
     proof_at: datetime | None = None,
 ) -> Verified | RefusedCard:
-    """Return whether a presentation holds at the instant `at`, and why not. Stops at the first step that fails.
+    """Return whether a presentation is valid at the instant `at`, and why not. Stops at the first step that fails.
 
-    `p.card` is there: for a proof alone the caller has looked it up (ValueError otherwise, a fault of the caller).
-    `id_checked`: the operator compared a person's ID. `provisional`: a look, which goes on without it and says so.
-    `least`: what the service asks for. `counted`: the caller has checked a tag's rising counter. `challenges`: whom a
-    chip may answer; without it every chip's answer is refused. `proof_at`: the instant at which the proof's age is
-    judged, and a challenge asked for, where that is not `at` (a look confirmed later, a use recorded offline).
+    `p.card` must be set: for a proof alone, the caller has looked it up (ValueError otherwise, a fault of the caller).
+    `id_checked`: the operator compared a person's ID. `provisional`: a look, which goes on without this and says so.
+    `least`: the assurance that the service requires. `counted`: the caller has checked a tag's rising counter.
+    `challenges`: the nonces that a chip may answer; without it, every chip's answer is refused. `proof_at`: the instant
+    for the proof's age and the challenge, if it is not `at` (a confirmed look, or a use recorded offline).
     """
     if p.card is None:
         raise ValueError("look up the card that a proof names before verifying")
@@ -178,7 +182,7 @@ def verify_presentation(
     try:
         known = _known_card(p, digest, trust, at, cache)
     except TokenError as error:
-        # A presentation that was read has no malformed parts; one made otherwise has no signature that could hold.
+        # A presentation that was read has no malformed parts. One made in another way has no valid signature.
         return RefusedCard("bad-signature" if isinstance(error, MalformedToken) else error.reason, None, digest)
     card = known.card
     reason = _refused_by_claims(card, trust, at)
@@ -189,7 +193,7 @@ def verify_presentation(
     refused = _refused_by_status(known, answer)
     if refused is not None:
         return RefusedCard(refused, card, digest, MISFIT if _is_anothers(known, answer) else None)
-    # 6. Proof or challenge where the card names a key, the operator's word where it does not.
+    # 6. Proof or challenge if the card names a key, the operator's word if it does not.
     proof = _checked_proof(known, p, digest, trust, at if proof_at is None else proof_at, challenges=challenges)
     if isinstance(proof, str):
         return RefusedCard(proof, card, digest)
@@ -221,7 +225,9 @@ def _read_card(token: VerifiedToken) -> VerifiedCard:
 
 
 def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | None:
-    """4. Issuer and time. The leeway is for two clocks at a card's birth; its end is exact (RFC 7519 §4.1.4)."""
+    """4. Issuer and time. The leeway for two clocks applies to a card's beginning; its end is exact (RFC 7519
+    §4.1.4).
+    """
     if card.issuer != trust.issuer:
         return "bad-claims"
     if at < max(card.not_before, card.issued_at) - LEEWAY:
@@ -240,7 +246,7 @@ def _refused_by_status(known: VerifiedCard, answer: StatusAnswer) -> str | None:
 
 
 def _is_anothers(known: VerifiedCard, answer: StatusAnswer) -> bool:
-    """Tell whether the index is bound to another card. An index without a binding was taken back meanwhile."""
+    """Return whether the index is bound to another card. An index without a binding was taken back meanwhile."""
     return answer.binding is not None and answer.binding not in known.bindings
 
 
@@ -253,7 +259,7 @@ def _checked_proof(
     *,
     challenges: Challenges | None,
 ) -> ProofClaims | ChipProofClaims | str | None:
-    """6. Return the proof, or None if the card can have none, or the reason why it does not hold."""
+    """6. Return the proof, or None if the card can have none, or the reason why the proof is not valid."""
     if known.key is None:
         return None if p.proof is None else "bad-proof"
     if p.proof is None:

@@ -1,6 +1,7 @@
 """The wire form: a presentation packed into few enough characters for a small QR code (docs/card-format.md, Wire form).
 
-Packing only spares space. It proves nothing, is never hashed for identity, and what comes out is read like any text.
+Packing only saves space. It proves nothing and is never hashed for identity. The unpacked text is read like any other
+text.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ from edge.encoding import EncodingError, b64u, unb64u
 from edge.strictjson import loads
 
 INFLATED_MOST: Final = 8192
-"""The most bytes that a packed card may inflate to."""
+"""The greatest unpacked size of a packed card, in bytes."""
 
 _ABSENT, _PACKED, _RAW = 0, 1, 2
 _ID_BYTES, _HASH_BYTES, _SIGNATURE_BYTES = 16, 32, 64
-# Where a lifted value stood, between its quotes: JSON never holds these bytes bare, so they mark without doubt.
+# The marks of lifted values, between quotes. JSON never contains these bytes unescaped, so they are unambiguous.
 _MARKS: Final = {_ID_BYTES: b"\x00", _HASH_BYTES: b"\x01"}
 _HEADER_END: Final = b"\x02"
 _LIFTABLE: Final = re.compile(rb'"([A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{22})"')
 _LIFTED: Final = re.compile(rb'"([\x00\x01])"')
 _CONTROL: Final = re.compile(rb"[\x00-\x02]")
 
-# Seven bytes as seventeen digits; a last chunk of fewer bytes as the fewest digits that hold it.
+# Seven bytes become seventeen digits. A last chunk of fewer bytes becomes the fewest digits that hold it.
 _CHUNK_BYTES: Final = 7
 _DIGITS_OF: Final = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17}
 _BYTES_OF: Final = {digits: size for size, digits in _DIGITS_OF.items()}
 
-# Skeleton 1, for ever: another one gets another dictionary number. What follows most cards word for word stands last.
+# Skeleton 1 never changes: another skeleton gets another dictionary number. The most common text of cards stands last.
 _SKELETON_V1: Final = (
     '"chip""tag""print"'
     '{"alg":"ES256","kid":"\x01","typ":"card+jwt"}\x02'
@@ -51,9 +52,9 @@ _SKELETON_V1: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """What both ends know of a programme's cards before the first byte. Named by `number`, which is never used again.
+    """What both ends know about a programme's cards in advance. It is named by `number`, which is never used again.
 
-    `content` is the preset dictionary of the deflate; `audience` is what a packed proof leaves out.
+    `content` is the preset dictionary of the deflate. `audience` is what a packed proof leaves out.
     """
 
     number: int
@@ -62,7 +63,7 @@ class Dictionary:
 
 
 def dictionary_for(programme_issuer: str, status_base: str, number: int, *, audience: str) -> Dictionary:
-    """Return the dictionary `number` (0 to 99): skeleton 1 with a programme's `iss` and status base written in."""
+    """Return the dictionary `number` (0 to 99): skeleton 1 with a programme's `iss` and status base filled in."""
     if not 0 <= number <= 99:
         raise ValueError("a dictionary is numbered 0 to 99")
     content = _SKELETON_V1 % {"issuer": programme_issuer, "base": status_base}
@@ -77,10 +78,10 @@ def dictionary_of(programme: Programme) -> Dictionary:
 
 
 def pack(presentation: Presentation, dictionary: Dictionary, *, digits: bool = False) -> str:
-    """Return the wire form, in base45 or, for keyboard-wedge scanners, in digits.
+    """Return the wire form in base45 or, for keyboard-wedge scanners, in digits.
 
-    A part that would not come back byte for byte is carried raw. PresentationError (`too-long`) where even then the
-    text is longer than a reader takes.
+    A part that would not unpack to the same bytes is carried raw. Raises PresentationError (`too-long`) if the text is
+    then longer than a reader accepts.
     """
     proof_kind, proof = _pack_proof(presentation, dictionary)
     card_kind, card = _pack_card(presentation.card, dictionary)
@@ -95,10 +96,11 @@ def pack(presentation: Presentation, dictionary: Dictionary, *, digits: bool = F
 
 
 def unpack(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
-    """Return what was packed; PresentationError (`malformed`) for any text that is no wire form of a known dictionary.
+    """Return the packed presentation. Raises PresentationError (`malformed`) for any text that is no wire form of a
+    known dictionary.
 
-    Lower case and white space around the text are forgiven. The parts are texts that could be tokens, not yet tokens:
-    `cards.presentation.read` looks further.
+    Lower case and white space around the text are accepted. The parts could be tokens but are not checked yet:
+    `cards.presentation.read` does this.
     """
     text = text.strip()
     if len(text) > TEXT_MOST or not text.isascii():
@@ -117,7 +119,7 @@ def unpack(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
 
 
 class _Reader:
-    """Takes a body apart from front to back and never reads beyond it."""
+    """Takes a body apart from front to back, and never reads beyond it."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -136,14 +138,14 @@ class _Reader:
         return self.take(int.from_bytes(self.take(2), "big"))
 
     def end(self) -> None:
-        """Refuse whatever is left."""
+        """Refuse any remaining bytes."""
         if self._at != len(self._data):
             raise PresentationError
 
 
 @dataclass(frozen=True, slots=True)
 class _PackedProof:
-    """A packed proof's fields; `ath` is None where the card beside it gives it."""
+    """A packed proof's fields. `ath` is None if the card beside it gives the value."""
 
     issued_at: int
     proof_id: bytes
@@ -199,7 +201,7 @@ def _raw(token: str) -> bytes:
 
 def _take_raw(reader: _Reader) -> str:
     octets = reader.take_counted()
-    # latin-1 never fails, and the pattern lets ASCII pass alone.
+    # latin-1 never fails, and the pattern accepts only ASCII.
     text = octets.decode("latin-1")
     if not TOKEN_TEXT.fullmatch(text):
         raise PresentationError
@@ -221,7 +223,7 @@ def _pack_proof(presentation: Presentation, dictionary: Dictionary) -> tuple[int
 
 
 def _proof_fields(proof: str) -> _PackedProof | None:
-    """Return the fields of a token that may be a phone's proof, or None; the caller checks that nothing is lost."""
+    """Return the fields of a token that may be a phone's proof, or None. The caller checks that nothing is lost."""
     try:
         _header, payload, signature = (unb64u(segment) for segment in proof.split("."))
         claims = loads(payload)
@@ -230,7 +232,7 @@ def _proof_fields(proof: str) -> _PackedProof | None:
                 fields = _PackedProof(issued_at, unb64u(proof_id), unb64u(ath), signature)
             case _:
                 return None
-    except ValueError:  # EncodingError and JsonError among them
+    except ValueError:  # Including EncodingError and JsonError
         return None
     sizes = (len(fields.proof_id), len(fields.ath or b""), len(fields.signature))
     return fields if sizes == (_ID_BYTES, _HASH_BYTES, _SIGNATURE_BYTES) else None
@@ -264,7 +266,7 @@ def _pack_card(card: str | None, dictionary: Dictionary) -> tuple[int, bytes]:
 
 
 def _packed_card(card: str, dictionary: Dictionary) -> bytes | None:
-    """Return a card as packed bytes, or None where that would not bring the same text back."""
+    """Return a card as packed bytes, or None if this would not give the same text back."""
     try:
         header, payload, signature = (unb64u(segment) for segment in card.split("."))
     except ValueError:
@@ -306,7 +308,9 @@ def _take_card(reader: _Reader, kind: int, dictionary: Dictionary) -> str | None
 
 
 def _lift(octets: bytes, lifted: list[bytes]) -> bytes:
-    """Return `octets` with every quoted identifier or hash replaced by its mark, their bytes appended to `lifted`."""
+    """Return `octets` with every quoted identifier or hash replaced by its mark. Their bytes are appended to
+    `lifted`.
+    """
 
     def mark(match: re.Match[bytes]) -> bytes:
         try:
@@ -320,7 +324,9 @@ def _lift(octets: bytes, lifted: list[bytes]) -> bytes:
 
 
 def _put_back(octets: bytes, reader: _Reader) -> bytes:
-    """Return `octets` with every mark replaced by the text of the next lifted bytes; a mark out of place is refused."""
+    """Return `octets` with every mark replaced by the text of the next lifted bytes. A mark in a wrong place is
+    refused.
+    """
 
     def text(match: re.Match[bytes]) -> bytes:
         size = _ID_BYTES if match[1] == _MARKS[_ID_BYTES] else _HASH_BYTES
@@ -343,7 +349,7 @@ def _inflate(octets: bytes, dictionary: bytes) -> bytes:
         data = inflater.decompress(octets, INFLATED_MOST + 1)
     except zlib.error:
         raise PresentationError from None
-    # Our streams never end early, run on, or grow beyond the bound.
+    # This product's streams never end early, run on, or grow beyond the bound.
     if not inflater.eof or inflater.unused_data or inflater.unconsumed_tail or len(data) > INFLATED_MOST:
         raise PresentationError
     return data

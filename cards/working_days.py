@@ -1,4 +1,4 @@
-"""Working days by the programme's own calendar: weekends, holidays, weekends that are worked. Pure; no clock."""
+"""Working days by the programme's own calendar: weekends, holidays, working weekends. Pure; no clock."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from cards.programme.types import Programme
 
 _SATURDAY: Final = 5
 LONGEST_LEAVE: Final = 60
-"""Days without work after which a calendar is taken for a mistake."""
+"""After this many days without work, a calendar is considered a mistake."""
 
 
 def is_working_day(programme: Programme, day: date) -> bool:
-    """Whether the office works on a local day: no weekend but those worked, no holiday."""
+    """Return whether the office works on a local day: no holiday, and no weekend except working weekends."""
     if day in programme.working_weekends:
         return True
     return day.weekday() < _SATURDAY and not is_holiday(programme, day)
 
 
 def is_holiday(programme: Programme, day: date) -> bool:
-    """Whether a local day is a holiday: by its year's list, and before the list exists by the yearly days."""
+    """Return whether a local day is a holiday: by its year's list, or by the yearly days before the list exists."""
     listed = programme.holidays.get(day.year)
     return f"{day:%m-%d}" in programme.fixed_holidays if listed is None else day in listed
 
 
 def is_announced(programme: Programme, day: date) -> bool:
-    """Whether the calendar holds the holidays of the day's year; until then a deadline in that year is provisional."""
+    """Return whether the calendar has the holidays of the day's year. Until then, a deadline in that year is
+    provisional.
+    """
     return not programme.holidays or day.year in programme.holidays
 
 
@@ -46,7 +48,9 @@ def after_working_days(programme: Programme, since: date, days: int) -> date:
 
 
 def working_days_between(programme: Programme, since: date, until: date) -> int:
-    """Return how many working days lie after `since` up to and with `until`; negative where `until` lies before."""
+    """Return the number of working days after `since` up to and including `until`, or a negative number if `until` is
+    earlier.
+    """
     if until < since:
         return -working_days_between(programme, until, since)
     days = ((since + timedelta(days=step)) for step in range(1, (until - since).days + 1))
@@ -54,9 +58,10 @@ def working_days_between(programme: Programme, since: date, until: date) -> int:
 
 
 def unannounced_year(programme: Programme, today: date) -> int | None:
-    """Return the year whose holidays are due and not in the programme: this year, or from 1 December the next one.
+    """Return the year whose holidays are due but missing from the programme: this year, or from 1 December the next
+    year.
 
-    None where nothing is due, and for a programme that lists no holidays at all.
+    None if nothing is due, and for a programme without any holidays.
     """
     due = [today.year, *([today.year + 1] if today.month == 12 else [])]
     return next((year for year in due if programme.holidays and year not in programme.holidays), None)

@@ -10,7 +10,7 @@ from cards.programme.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number that a limb asks for: `measure` `operator` `amount` `unit`. 「（含）」 is ">=" , 「超过」 is ">"."""
+    """A number that a limb requires: `measure` `operator` `amount` `unit`. 「（含）」 is ">=" , 「超过」 is ">"."""
 
     measure: str
     operator: str
@@ -20,7 +20,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Limb:
-    """One alternative of a ground, with what proves it and what it excludes (「不含…」).
+    """One alternative of a ground, with its proofs and its exclusions (「不含…」).
 
     `proofs` are codes of documents, or of variants of documents.
     """
@@ -34,11 +34,11 @@ class Limb:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Why a holder has a tier (申领条件). `tier` None: fixed by the decision itself (`special`).
+    """Why a holder has a tier (申领条件). `tier` None: the decision itself fixes the tier (`special`).
 
-    `reviewer` is the department of the first review; `raises` names benefits granted elsewhere that this ground brings
-    up; `basis_ends` tells that the ground itself can end and is looked at again; `list_from` are the departments whose
-    lists alone bring a ground with `by_list_only`.
+    `reviewer` is the department of the first review. `raises` names benefits granted elsewhere that come with this
+    ground. `basis_ends` says that the ground itself can end and must be checked again. `list_from` are the departments
+    whose lists alone can bring a ground with `by_list_only`.
     """
 
     code: str
@@ -57,9 +57,10 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class DocumentVariant:
-    """One form of a document (resident ID, passport, travel permit), or an exception to it. `number`: the guide's.
+    """One form of a document (resident ID, passport, travel permit), or an exception to it. `number`: the guide's
+    number.
 
-    `checks`, where there are any, take the place of the document's own; so does `least_months`.
+    If given, `checks` and `least_months` replace the document's own.
     """
 
     code: str
@@ -72,12 +73,11 @@ class DocumentVariant:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationDocument:
-    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer
-    ticks.
+    """A document of an application. `needed` is "always", "by-ground" or "if-held". `checks` are what an officer ticks.
 
-    `part` is "basic" or "special" and `number` the guide's number in it. A document that is "if-held" is needed for
-    `grounds`. What it covers, from a day to a day, is `least_months` at least; `confirmed`: the applicant ticks its
-    checks too (document 1: signature and stamp). `short` is the name for lists.
+    `part` is "basic" or "special", and `number` is the guide's number in this part. A document that is "if-held" is
+    needed for `grounds`. It must cover at least `least_months`. `confirmed`: the applicant also ticks its checks
+    (document 1: signature and stamp). `short` is the name for lists.
     """
 
     code: str
@@ -96,10 +96,10 @@ class ApplicationDocument:
 
 @dataclass(frozen=True, slots=True)
 class Applying:
-    """How applications are taken: terms in working days, bounds of a file, and the words of the pages.
+    """How applications are taken: terms in working days, limits of a file, and the words of the pages.
 
-    `groups`: kinds of grounds in an applicant's words; `measures`: what each measure of a threshold is called;
-    `refusals`: the closed set of reasons for which an application is refused, each with its wording.
+    `groups`: kinds of grounds in an applicant's words. `measures`: the name of each measure of a threshold. `refusals`:
+    the closed set of reasons for refusing an application, each with its wording.
     """
 
     review_days: int = 5

@@ -1,4 +1,4 @@
-"""What holds between the sections of a programme: every name used is known, every rule fits its service."""
+"""The rules between the sections of a programme: every used name is known, and every rule fits its service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Marked = TypeVar("_Marked", Quota, BookingRule, Point, Service, Ground, Applica
 
 
 def check_programme(programme: Programme, sheet: FaultSheet) -> None:
-    """Note every fault between the sections of `programme`."""
+    """Record every fault between the sections of `programme`."""
     _check_tiers(programme, sheet)
     _check_contacts(programme, sheet)
     _check_booking_fields(programme, sheet)
@@ -38,7 +38,7 @@ def check_programme(programme: Programme, sheet: FaultSheet) -> None:
 
 
 def refer(sheet: FaultSheet, place: str, names: Iterable[str | None], known: Collection[str], what: str) -> None:
-    """Note each of `names` that is not in `known`. An empty name has its own fault already."""
+    """Record each of `names` that is not in `known`. An empty name already has its own fault."""
     for name in names:
         if name and name not in known:
             sheet.fault(place, f"{shown(name)} is no {what}", nearest(name, known))
@@ -147,7 +147,7 @@ def _check_names(service: Service, programme: Programme, sheet: FaultSheet) -> N
 
 
 def _check_counter(service: Service, sheet: FaultSheet) -> None:
-    """Hold what is for counters to the services of counters (Read right 3)."""
+    """Check that counter settings stand only on counter services (Read right 3)."""
     place = f"services.{service.code}"
     if service.checked_in and not service.points:
         sheet.fault(f"{place}.points", f"a {service.mode} service needs a point", "name where it is checked in")
@@ -185,7 +185,7 @@ def _check_booking(service: Service, programme: Programme, sheet: FaultSheet) ->
 
 
 def _check_all_used(programme: Programme, sheet: FaultSheet) -> None:
-    """Note rules that no service takes: a slip of the pen elsewhere, most of the time."""
+    """Record rules that no service uses: mostly a mistake elsewhere."""
     services = programme.services.values()
     used: Mapping[str, tuple[Collection[str], set[str | None]]] = {
         "quotas": (programme.quotas, {service.quota for service in services}),
@@ -203,7 +203,9 @@ def _check_all_used(programme: Programme, sheet: FaultSheet) -> None:
 
 
 def check_assumptions(programme: Programme, content: Mapping[str, object], sheet: FaultSheet) -> None:
-    """Hold marks and list together: `assumed` names an assumption, and an assumption's `setting` stands in the file."""
+    """Check that marks and list agree: `assumed` names an assumption, and an assumption's `setting` exists in the
+    file.
+    """
     codes = [assumption.code for assumption in programme.assumptions]
     for number, assumption in enumerate(programme.assumptions):
         place = f"assumption[{number}]"

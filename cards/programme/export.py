@@ -1,6 +1,4 @@
-"""A programme as plain JSON values, for the API and the command line: everything that the file says, in one fixed
-order.
-"""
+"""A programme as plain JSON values, for the API and the command line: the whole file, in one fixed order."""
 
 from __future__ import annotations
 
@@ -17,10 +15,10 @@ JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "Jso
 
 
 def programme_json(programme: Programme) -> dict[str, JsonValue]:
-    """Return `programme` as JSON values: the same bytes of a file give the same value, keys in the same order.
+    """Return `programme` as JSON values. The same bytes of a file give the same value, with keys in the same order.
 
-    Spans are whole seconds under a key that ends in `_seconds`, dates ISO 8601, sets sorted lists, tiers and tables
-    keyed by code, enumerations their words, absent values null.
+    Spans are whole seconds under a key that ends in `_seconds`. Dates are ISO 8601. Sets are sorted lists. Tiers and
+    tables are keyed by code. Enumerations are their words. Absent values are null.
     """
     return _fields(programme)
 
@@ -36,7 +34,7 @@ def _fields(value: object) -> dict[str, JsonValue]:
 
 @cache
 def _names(kind: type) -> tuple[tuple[str, bool], ...]:
-    """Return the names of a dataclass's fields, each with whether it is declared to hold a span."""
+    """Return the names of a dataclass's fields, each with whether it is declared as a span."""
     return tuple((one.name, "timedelta" in str(one.type)) for one in fields(kind))
 
 

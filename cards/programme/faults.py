@@ -1,4 +1,4 @@
-"""What is wrong with a programme file: every fault at once, each with its place and the remedy."""
+"""The faults of a programme file: all faults at once, each with its place and the remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ProgrammeFault:
 
 
 class ProgrammeError(Exception):
-    """A programme file that cannot be used. `faults` holds all that was found, `source` the file's name."""
+    """A programme file that cannot be used. `faults` holds all faults found, `source` the file's name."""
 
     def __init__(self, source: str, faults: Iterable[ProgrammeFault]) -> None:
         self.source = source
@@ -30,7 +30,7 @@ class ProgrammeError(Exception):
 
 
 def shown(value: object) -> str:
-    """Return `value` as a fault may quote it: one line, never more than 60 characters, however large the value."""
+    """Return `value` as a fault may quote it: one line of at most 60 characters, however large the value."""
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
@@ -42,7 +42,7 @@ def shown(value: object) -> str:
 
 
 def nearest(name: str, known: Iterable[str], *, otherwise: str = "remove it") -> str:
-    """Return the remedy for an unknown `name`: the nearest of `known`, or all of them where they are few."""
+    """Return the remedy for an unknown `name`: the nearest of `known`, or all of them if they are few."""
     choices = sorted(known)
     close = difflib.get_close_matches(name[:80], choices, n=1) if len(name) > 2 else []
     if close:

@@ -11,7 +11,7 @@ ID_TYPES = ["resident-id", "passport", "permit-hk-macao", "permit-taiwan", "othe
 
 
 def read_grounds(top: Table) -> dict[str, Ground]:
-    """Read `[grounds.*]`; `tier = "by-decision"` is a ground that fixes no tier."""
+    """Read `[grounds.*]`. `tier = "by-decision"` means a ground that fixes no tier."""
     return {code: _ground(code, table) for code, table in top.entries("grounds", needed=True)}
 
 
@@ -91,7 +91,7 @@ def _variant(table: Table) -> DocumentVariant:
 
 
 def read_applying(top: Table) -> Applying:
-    """Read `[applying]`; without one the terms are the usual ones and the pages have no words of their own."""
+    """Read `[applying]`. Without it, the terms are the usual ones and the pages have no words of their own."""
     table = top.optional_table("applying")
     if table is None:
         return Applying()

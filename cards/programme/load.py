@@ -1,4 +1,4 @@
-"""Read a programme file: TOML in, a whole `Programme` or every fault at once out. Opens the one file it is given."""
+"""Reads a programme file: TOML in, a whole `Programme` or all faults at once out. Opens only the given file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cards.programme.types import Point, Programme, Service
 __all__ = ["LARGEST", "ProgrammeError", "ProgrammeFault", "load_programme", "parse_programme"]
 
 LARGEST = 1_000_000
-"""Most bytes a programme file may have."""
+"""The greatest size of a programme file, in bytes."""
 LANGUAGES = ("en", "zh")
 _ISSUER = re.compile(r"https://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._~-]+){0,4}")
 _STATUS_BASE = re.compile(_ISSUER.pattern + "/")
@@ -34,7 +34,7 @@ places, and a programme never changes.
 
 
 def load_programme(path: str | Path) -> Programme:
-    """Return the programme in the file `path`; ProgrammeError lists every fault."""
+    """Return the programme in the file `path`. Raises ProgrammeError with every fault."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)
@@ -47,7 +47,7 @@ def load_programme(path: str | Path) -> Programme:
 
 
 def parse_programme(data: bytes, source: str) -> Programme:
-    """Return the programme that `data` (TOML) says; `source` names it in faults. Any bytes: a Programme or
+    """Return the programme in `data` (TOML). `source` names it in faults. Any bytes give a Programme or
     ProgrammeError.
     """
     digest = hashlib.sha256(data).hexdigest()

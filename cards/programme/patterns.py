@@ -1,8 +1,9 @@
-r"""Patterns of references and booking fields: a small, bounded part of regular expressions that can never run away.
+r"""Patterns of references and booking fields: a small, bounded part of regular expressions, whose matching time is
+always short.
 
-Allowed: `^…$`, literals, classes as `[A-Z0-9-]`, escaped marks, groups `(?:…|…)`, and `?`, `{n}`, `{m,n}` on one
-character (or `?` on a group). No `*`, `+`, `.`, `\d`, look-arounds or back-references: a visitor's input is matched
-against these while the visitor waits, and `\d` would admit digits of every script.
+Allowed: `^…$`, literals, classes such as `[A-Z0-9-]`, escaped marks, groups `(?:…|…)`, and `?`, `{n}`, `{m,n}` on one
+character (or `?` on a group). Not allowed: `*`, `+`, `.`, `\d`, look-arounds or back-references. A visitor's input is
+matched while the visitor waits, and `\d` would accept digits of every script.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _SET_OPERATION = re.compile(r"--|&&|~~|\|\|")
 
 
 class _Group:
-    """One group while it is read: its width so far, the ways to match it, and the width of its last atom."""
+    """One group while it is read: its width so far, the number of ways to match it, and the width of its last atom."""
 
     def __init__(self) -> None:
         self.widest = 0
@@ -31,7 +32,7 @@ class _Group:
 
 
 def pattern_fault(pattern: str) -> str | None:
-    """Return why `pattern` is not allowed, or None where it is."""
+    """Return why `pattern` is not allowed, or None if it is allowed."""
     if len(pattern) > 200 or not (pattern.startswith("^") and pattern.endswith("$") and len(pattern) > 2):
         return "a pattern begins with ^ and ends with $, 200 characters at most"
     fault = _walk(pattern[1:-1])
@@ -88,7 +89,7 @@ def _turn(here: _Group) -> None:
 
 
 def _leave(groups: list[_Group]) -> None:
-    """Close a group: it is one atom of the group around it."""
+    """Close a group, which becomes one atom of the group around it."""
     inner = groups.pop()
     outer = groups[-1]
     outer.last = max(inner.widest, inner.width)

@@ -1,6 +1,6 @@
-"""A month of one holder on paper: what a programme's rules of tiers, quotas and exclusions give, day by day.
+"""A month of one holder on paper: the result of a programme's tiers, quotas and exclusions, day by day.
 
-For whoever writes a programme file: no card, no ledger, no booking is needed to see what the figures come to.
+For authors of programme files: they see the result of the figures without a card, a ledger or a booking.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from cards.programme.types import AT_COUNTERS, Programme, Service
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of one service, tried once a day for a month by a holder of one tier.
+    """The result of one service, tried once a day for a month by a holder of one tier.
 
-    `granted` counts the days on which it was given; `refused_on` is the first day on which it was not, `reason` why (a
-    reason's code), `again_on` the day from which it is given anew, or None if that is never or after no refusal.
+    `granted` counts the days on which it was granted. `refused_on` is the first day on which it was refused, `reason`
+    is the code of the reason, and `again_on` is the day from which it is granted again, or None if that is never or if
+    there was no refusal.
     """
 
     service: Service
@@ -30,14 +31,14 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What the holder chose of each exclusion group, and how much of each quota is used, by code and period."""
+    """The holder's choice in each exclusion group, and the used units of each quota, by code and period."""
 
     chosen: dict[tuple[str, str], str] = field(default_factory=dict)
     used: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def play_month(programme: Programme, tier: str, month: date) -> Iterator[Played]:
-    """Yield what each counter service comes to, tried once each day of a month, in the programme's order.
+    """Yield the result of each counter service, tried once each day of a month, in the programme's order.
 
     A service of an exclusion group is played after those before it: the first use of the period fixes the member.
     """
@@ -81,7 +82,7 @@ def _refusal(
     at: datetime,
     counts: _Counts,
 ) -> str | None:
-    """Return why a use is refused; None for one that is given, which is then counted."""
+    """Return why a use is refused, or None if it is granted. A granted use is counted."""
     group = None
     if service.exclusion is not None:
         code, member = service.exclusion

@@ -62,7 +62,7 @@ def _quota(code: str, table: Table) -> Quota:
 
 
 def read_exclusions(top: Table) -> dict[str, Exclusion]:
-    """Read `[exclusions.*]`; a choice needs two members."""
+    """Read `[exclusions.*]`. A choice needs two members."""
     exclusions = {}
     for code, table in top.entries("exclusions"):
         members = table.named_texts("members")
@@ -97,7 +97,7 @@ def _phone(table: Table) -> Phone:
 
 
 def read_contact(top: Table) -> Phone:
-    """Read `general_contact`, shown where a point gives no telephone of its own."""
+    """Read `general_contact`, which is shown if a point has no telephone of its own."""
     table = top.table("general_contact")
     contact = _phone(table)
     table.close()
@@ -160,7 +160,7 @@ def _field(table: Table) -> BookingField:
 
 
 def read_pattern(table: Table, key: str) -> str | None:
-    """Read a pattern that can never run away, or None where the file has none."""
+    """Read a pattern of the bounded kind, or None if the file has none."""
     pattern = table.optional_string(key)
     fault = pattern_fault(pattern) if pattern is not None else None
     if fault is not None:
@@ -169,7 +169,7 @@ def read_pattern(table: Table, key: str) -> str | None:
 
 
 def read_validity(top: Table) -> Validity:
-    """Read `[validity]`; a phone's token refreshes before it ends."""
+    """Read `[validity]`. A phone's token must refresh before it ends."""
     table = top.table("validity")
     validity = Validity(
         longest_years=table.integer("longest_years", 1, 50),
@@ -193,7 +193,7 @@ def read_referrals(top: Table) -> dict[str, ReferralKind]:
 
 
 def read_photo(top: Table) -> PhotoRule | None:
-    """Read `[photo]`, or None where the file has none."""
+    """Read `[photo]`, or return None if the file has none."""
     table = top.optional_table("photo")
     if table is None:
         return None
@@ -208,7 +208,7 @@ def read_photo(top: Table) -> PhotoRule | None:
 
 
 def read_assumptions(top: Table) -> tuple[Assumption, ...]:
-    """Read `[[assumption]]`: what the programme's source does not say."""
+    """Read `[[assumption]]`: points on which the programme's source is silent."""
     rows = []
     for table in top.rows("assumption"):
         code = table.string("code", re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*"), "use lower-case letters, digits, hyphens")
@@ -219,7 +219,7 @@ def read_assumptions(top: Table) -> tuple[Assumption, ...]:
 def read_office(
     top: Table,
 ) -> tuple[tuple[tuple[str, str], ...], Mapping[int, frozenset[date]], frozenset[date], frozenset[str]]:
-    """Read `[office]`: hours of a working day, holidays by year, weekends that are worked, holidays of every year."""
+    """Read `[office]`: hours of a working day, holidays by year, working weekends, and holidays of every year."""
     table = top.optional_table("office")
     if table is None:
         return (), {}, frozenset(), frozenset()
@@ -241,7 +241,7 @@ def read_office(
 
 
 def read_hours(table: Table) -> tuple[OpenHours, ...]:
-    """Read the list `hours` of a point: spans of a day, each on the days that it names, else on every day."""
+    """Read the list `hours` of a point: spans of a day, each for the named days, or for every day."""
     return tuple(_open_hours(row) for row in table.rows("hours"))
 
 

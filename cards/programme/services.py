@@ -1,5 +1,5 @@
-"""The services of a programme file. What an item says once (materials, steps, notes, departments) its services take
-over.
+"""The services of a programme file. A service takes from its item what the item says once (materials, steps, notes,
+departments).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a programme, and what its services take over where they say nothing of their own."""
+    """One item of a programme, and the values for those of its services that have none of their own."""
 
     name: Text
     text: Text | None = None
@@ -163,7 +163,7 @@ def _assurance_reason(table: Table, mode: Mode) -> str | None:
 
 
 def _offline_limit(table: Table, mode: Mode) -> int | None:
-    """Read `offline_limit`: a count, or "not-limited" (None). Only a service of a counter has one."""
+    """Read `offline_limit`: a count, or "not-limited" (None). Only a counter service has it."""
     if mode not in (Mode.SCANNED, Mode.BOOKED):
         _not_at_a_counter(table, "offline_limit", mode)
         return 0

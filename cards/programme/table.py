@@ -1,7 +1,7 @@
-"""Read one table of a programme file, key by key: types, shapes and bounds checked, unknown keys refused.
+"""Reads one table of a programme file key by key: types, forms and bounds are checked, and unknown keys are refused.
 
-Nothing raises here: a bad value is noted as a fault and replaced by a harmless one, so that one reading finds every
-fault.
+Nothing raises here: a bad value is recorded as a fault and replaced by a harmless value, so that one reading finds
+every fault.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class FaultSheet:
-    """What the tables of one file share: the faults found so far and the languages that every text needs."""
+    """What the tables of one file share: the faults found so far, and the languages that every text needs."""
 
     def __init__(self) -> None:
         self.faults: list[ProgrammeFault] = []
         self.languages: tuple[str, ...] = ("en",)
 
     def fault(self, place: str, problem: str, remedy: str) -> None:
-        """Note a fault, once. A place that cannot be printed (a key may hold anything) is quoted."""
+        """Record a fault, once. A place that cannot be printed (a key may be anything) is quoted."""
         found = ProgrammeFault(
             place if place.isprintable() and len(place) <= 200 else ascii(place)[:200], problem, remedy
         )
@@ -39,7 +39,9 @@ class FaultSheet:
 
 
 class Table:
-    """One table of the file at `place`. Ask for each key once, then `close()` it: what was not asked for is unknown."""
+    """One table of the file at `place`. Read each key once, then call `close()`: keys that were not read are
+    unknown.
+    """
 
     def __init__(self, content: Mapping[str, object], place: str, sheet: FaultSheet) -> None:
         self._content = content
@@ -52,15 +54,15 @@ class Table:
         return f"{self.place}.{key}" if self.place else key
 
     def has(self, key: str) -> bool:
-        """Whether the file gives `key` here."""
+        """Return whether the file gives `key` here."""
         return key in self._content
 
     def is_string(self, key: str) -> bool:
-        """Whether the file gives a string as `key`."""
+        """Return whether the file gives a string as `key`."""
         return isinstance(self._content.get(key), str)
 
     def ignore(self, key: str) -> None:
-        """Take `key` as asked for: its fault is noted already."""
+        """Treat `key` as read: its fault is already recorded."""
         self._asked.add(key)
 
     def names(self) -> tuple[str, ...]:
@@ -68,11 +70,11 @@ class Table:
         return tuple(self._content)
 
     def fault(self, key: str, problem: str, remedy: str) -> None:
-        """Note a fault of `key`."""
+        """Record a fault of `key`."""
         self.sheet.fault(self.at(key), problem, remedy)
 
     def close(self) -> None:
-        """Note every key that nobody asked for."""
+        """Record every key that was not read."""
         for key in self._content:
             if key not in self._asked:
                 self.fault(key, "unknown key", nearest(key, self._asked))
@@ -87,11 +89,11 @@ class Table:
     # Words and numbers
 
     def string(self, key: str, shape: re.Pattern[str] | None = None, remedy: str = "") -> str:
-        """Return the needed one-line string `key`; with `shape`, one that matches it whole."""
+        """Return the required one-line string `key`. With `shape`, the whole string must match it."""
         return self._string(key, shape, remedy, needed=True) or ""
 
     def optional_string(self, key: str, shape: re.Pattern[str] | None = None, remedy: str = "") -> str | None:
-        """Return the string `key`, or None where the file has none."""
+        """Return the string `key`, or None if the file has none."""
         return self._string(key, shape, remedy, needed=False)
 
     def _string(self, key: str, shape: re.Pattern[str] | None, remedy: str, *, needed: bool) -> str | None:
@@ -118,17 +120,17 @@ class Table:
         return None
 
     def integer(self, key: str, least: int, most: int) -> int:
-        """Return the needed whole number `key`, from `least` to `most`."""
+        """Return the required whole number `key`, from `least` to `most`."""
         value = self._number(key, least, most, needed=True)
         return least if value is None else int(value)
 
     def optional_integer(self, key: str, least: int, most: int) -> int | None:
-        """Return the whole number `key`, or None where the file has none."""
+        """Return the whole number `key`, or None if the file has none."""
         value = self._number(key, least, most, needed=False)
         return None if value is None else int(value)
 
     def optional_number(self, key: str, least: float, most: float) -> float | None:
-        """Return the number `key` (a whole one or not), or None where the file has none."""
+        """Return the number `key` (whole or not), or None if the file has none."""
         return self._number(key, least, most, needed=False, whole=False)
 
     def _number(self, key: str, least: float, most: float, *, needed: bool, whole: bool = True) -> float | None:
@@ -144,15 +146,15 @@ class Table:
         return value
 
     def minutes(self, key: str, most: int = 527_040) -> timedelta:
-        """Return the needed span `key`, written in minutes."""
+        """Return the required span `key`, written in minutes."""
         return timedelta(minutes=self.integer(key, 0, most))
 
     def days(self, key: str, most: int = 36_600) -> timedelta:
-        """Return the needed span `key`, written in days."""
+        """Return the required span `key`, written in days."""
         return timedelta(days=self.integer(key, 0, most))
 
     def flag(self, key: str) -> bool:
-        """Return the truth value `key`; not given means false."""
+        """Return the truth value `key`, or False if the file has none."""
         value = self._take(key, needed=False)
         if value is None or isinstance(value, bool):
             return bool(value)
@@ -166,13 +168,13 @@ class Table:
         return self.flag(key)
 
     def choice(self, key: str, kinds: type[_Choice], default: _Choice | None = None) -> _Choice:
-        """Return the member of `kinds` that `key` names; `default` where it is not given."""
+        """Return the member of `kinds` that `key` names, or `default` if the file has none."""
         first = next(iter(kinds))
         word = self.word(key, [kind.value for kind in kinds], None if default is None else default.value)
         return kinds(word) if word else first
 
     def word(self, key: str, words: list[str], default: str | None = None) -> str:
-        """Return the needed word `key`, one of `words`; `default` where it is not given."""
+        """Return the required word `key`, one of `words`, or `default` if the file has none."""
         value = self._take(key, needed=default is None)
         if value is None:
             return default or ""
@@ -182,7 +184,7 @@ class Table:
         return ""
 
     def codes(self, key: str, *, needed: bool = False) -> tuple[str, ...]:
-        """Return the list of codes `key`: strings, none twice; `needed` refuses an empty one."""
+        """Return the list of codes `key`: strings without duplicates. `needed` refuses an empty list."""
         value = self._take(key, needed=needed)
         if value is None:
             return ()
@@ -196,7 +198,7 @@ class Table:
         return tuple(dict.fromkeys(value))
 
     def day(self, key: str) -> date | None:
-        """Return the needed date `key`."""
+        """Return the required date `key`."""
         return self._day(key, self._take(key, needed=True))
 
     def _day(self, key: str, value: object) -> date | None:
@@ -207,7 +209,7 @@ class Table:
         return None
 
     def day_list(self, key: str) -> tuple[date, ...]:
-        """Return the list of dates `key`, or none."""
+        """Return the list of dates `key`, or an empty list."""
         value = self._take(key, needed=False)
         if value is None:
             return ()
@@ -219,7 +221,7 @@ class Table:
     # Texts in the programme's languages
 
     def text(self, key: str) -> Text:
-        """Return the needed text `key`."""
+        """Return the required text `key`."""
         return self._text(self.at(key), self._take(key, needed=True))
 
     def optional_text(self, key: str) -> Text | None:
@@ -228,7 +230,7 @@ class Table:
         return None if value is None else self._text(self.at(key), value)
 
     def texts(self, key: str) -> tuple[Text, ...]:
-        """Return the list of texts `key`, or none."""
+        """Return the list of texts `key`, or an empty list."""
         value = self._take(key, needed=False)
         if value is None:
             return ()
@@ -238,7 +240,7 @@ class Table:
         return tuple(self._text(f"{self.at(key)}[{number}]", one) for number, one in enumerate(value))
 
     def named_texts(self, key: str) -> dict[str, Text]:
-        """Return the table `key` of codes to texts, or an empty one."""
+        """Return the table `key` of codes to texts, or an empty table."""
         content = self._inner(key, needed=False)
         for code in content:
             self._check_code(f"{self.at(key)}.{code}", code)
@@ -261,7 +263,7 @@ class Table:
     # Tables in tables
 
     def table(self, key: str) -> Table:
-        """Return the needed table `key`."""
+        """Return the required table `key`."""
         return Table(self._inner(key, needed=True), self.at(key), self.sheet)
 
     def optional_table(self, key: str) -> Table | None:
@@ -278,7 +280,7 @@ class Table:
         return {}
 
     def entries(self, key: str, *, needed: bool = False) -> Iterator[tuple[str, Table]]:
-        """Yield code and table of each entry of the table `key`; every entry is closed after it was read."""
+        """Yield the code and the table of each entry of the table `key`. Each entry is closed after it was read."""
         content = self._inner(key, needed=needed)
         if needed and not content and self.has(key):
             self.fault(key, "empty", "add at least one entry")
@@ -291,7 +293,7 @@ class Table:
                 self.sheet.fault(place, f"{shown(value)} is not a table", f"write [{place}]")
 
     def rows(self, key: str) -> Iterator[Table]:
-        """Yield each table of the list `key`; every one is closed after it was read."""
+        """Yield each table of the list `key`. Each table is closed after it was read."""
         value = self._take(key, needed=False)
         if value is not None and not isinstance(value, list):
             self.fault(key, f"{shown(value)} is not a list of tables", f"write [[{self.at(key)}]]")

@@ -15,5 +15,5 @@ class Text:
     zh: str = ""
 
     def in_language(self, language: str) -> str:
-        """Return the text in `language` ("zh" or "en"), or the other where it is missing."""
+        """Return the text in `language` ("zh" or "en"), or in the other language if it is missing."""
         return (self.zh or self.en) if language.startswith("zh") else (self.en or self.zh)

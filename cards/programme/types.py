@@ -1,6 +1,6 @@
-"""A programme as typed objects: what a file of `cards/programmes/` says, checked. Values only: no file, no clock.
+"""A programme as typed objects: the checked content of a file in `cards/programmes/`. Values only: no file, no clock.
 
-Everything that differs from district to district stands here as data; nothing of a district stands in code.
+Everything that differs between districts is data here. No code is about one district.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cards.periods import PeriodUnit
 from cards.programme.applications import ApplicationDocument, Applying, DocumentVariant, Ground, Limb, Threshold
 from cards.programme.text import Text
 
-# What stands in files of its own is a programme's all the same, and is named from here.
+# Parts in files of their own also belong to a programme, and are named from here.
 __all__ = ["ApplicationDocument", "Applying", "DocumentVariant", "Ground", "Limb", "Text", "Threshold"]
 
 
@@ -30,7 +30,7 @@ class Mode(StrEnum):
 
 
 AT_COUNTERS = frozenset({Mode.SCANNED, Mode.BOOKED})
-"""The modes of services that are used at a counter at all."""
+"""The modes of services that are used at a counter."""
 
 
 class Beneficiary(StrEnum):
@@ -44,7 +44,7 @@ class Beneficiary(StrEnum):
 
 
 class Assurance(IntEnum):
-    """How far a presentation proves that the card itself is here (docs/design.md §4), least first."""
+    """How well a presentation proves that the card itself is here (docs/design.md §4), weakest first."""
 
     word: str
     """The word used in the API, the programme file and the log."""
@@ -58,7 +58,7 @@ class Assurance(IntEnum):
 
 
 class PeriodFrom(StrEnum):
-    """Which instant fixes the period of a use."""
+    """The instant that fixes the period of a use."""
 
     USE = "use"
     BOOKING = "booking"
@@ -66,15 +66,17 @@ class PeriodFrom(StrEnum):
 
 
 class QuotaScope(StrEnum):
-    """Whose count a quota is: one count a person, or one a person and tier (a certificate of each tier)."""
+    """Who shares the count of a quota: one count for each person, or for each person and tier (a certificate of each
+    tier).
+    """
 
     PERSON = "person"
     TIER = "tier"
 
 
 class BookingBasis(StrEnum):
-    """What a booking's time is: a carrier's schedule, a slot somebody chooses, a day within a notice's dates, an
-    event's own.
+    """What fixes a booking's time: a carrier's schedule, a chosen slot, a day within a notice's dates, or an event's
+    own time.
     """
 
     JOURNEY = "journey"
@@ -85,7 +87,7 @@ class BookingBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A tier; the greater `rank` is the higher. `code` stands in card tokens; `clouds` are drawn beside the name."""
+    """A tier. A greater `rank` is higher. `code` is the code in card tokens. `clouds` are drawn beside the name."""
 
     code: str
     rank: int
@@ -121,8 +123,8 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class VisitRule:
-    """A use lasts `length`; inside it a second scan is "already in"; after a check-out re-entry is free, `re_entries`
-    times at most.
+    """A use lasts for `length`. A second scan within it is "already in". After a check-out, re-entry is free, at most
+    `re_entries` times.
     """
 
     length: timedelta
@@ -134,7 +136,7 @@ class Reference:
     """The one free field of a check-in: a filing, notice or service number, never personal data. `pattern` is a
     full-match regex.
 
-    `choices`, where there are any, are the only values (code to name), and `pattern` matches exactly them.
+    If there are `choices` (code to name), they are the only values, and `pattern` matches exactly these.
     """
 
     label: Text
@@ -145,10 +147,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class MatterRule:
-    """A window's matter (台账): its kinds, and the working days from complete materials within which it closes.
+    """A window's matter (台账): its kinds, and the working days from complete materials to its deadline.
 
-    `departments` are the codes of those who may have to decide it; `limit_text` says the limit in the guide's words
-    where it is no number of days.
+    `departments` are the codes of the departments that may decide it. `limit_text` gives the limit in the guide's words
+    if it is no number of days.
     """
 
     limit_working_days: float | None
@@ -163,10 +165,10 @@ class BookingField:
     """One field that a booking or a request asks for. `kind`: text, note (a longer one), names, phone, plates, number,
     yes-no, datetime, date.
 
-    `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of
-    the rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a
-    text. A number with `party` says how large the party is: "all", or those "besides" the holder. `labels`: how the
-    field is called for one service alone, such as the time of take-off.
+    `group` is the number of the guide's group of fields (0: none). `services` limits the field to these services
+    (empty: all services of the rule). A number with `counts` must equal the number of items in the named field.
+    `pattern` is a full-match regex of a text. A number with `party` is the size of the party: "all", or those "besides"
+    the holder. `labels`: the field's label for one service alone, such as the time of take-off.
     """
 
     code: str
@@ -182,13 +184,13 @@ class BookingField:
     labels: Mapping[str, Text] = field(default_factory=dict)
 
     def label_for(self, service: str) -> Text:
-        """Return how the field is called where it is asked for a service."""
+        """Return the field's label for a service."""
         return self.labels.get(service, self.label)
 
 
 @dataclass(frozen=True, slots=True)
 class UseWindow:
-    """From how long before the expected time of a booking until how long after it the booking can be used."""
+    """The span in which a booking can be used, as times before and after its expected time."""
 
     opens_before: timedelta
     closes_after: timedelta
@@ -196,13 +198,13 @@ class UseWindow:
 
 @dataclass(frozen=True, slots=True)
 class BookingRule:
-    """When a service must be booked, and what becomes of a booking. `lead` counts back from the scheduled time,
+    """When a service must be booked, and what happens to a booking. `lead` counts back from the scheduled time,
     inclusive.
 
-    The use window runs from `opens_before` to `closes_after` around the expected time, unless the service has its own;
-    `missed` is "release" or "consume"; after `missed_listed_from` missed ones a year the holder is listed for the
+    The use window runs from `opens_before` to `closes_after` around the expected time, unless the service has its own.
+    `missed` is "release" or "consume". A holder with `missed_listed_from` missed bookings in a year is listed for the
     office. `change_needs_lead` holds the changes that need the lead again: "earlier", "later", "stricter-rule".
-    `cancel_until` is "start" or "day-before". The party counts the holder.
+    `cancel_until` is "start" or "day-before". The party includes the holder.
     """
 
     code: str
@@ -224,8 +226,8 @@ class BookingRule:
 
 @dataclass(frozen=True, slots=True)
 class RequestRule:
-    """What a request asks for, as a booking's fields do. Without `content` nothing is kept of what it is about: staff
-    write no notes to it.
+    """The fields of a request, as for a booking. Without `content`, nothing about its subject is kept: staff may write
+    no notes.
     """
 
     fields: tuple[BookingField, ...] = ()
@@ -242,7 +244,7 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department that answers for services; `phones` as in the guide."""
+    """A department that is responsible for services. `phones` as in the guide."""
 
     code: str
     name: Text
@@ -252,7 +254,7 @@ class Department:
 
 @dataclass(frozen=True, slots=True)
 class OpenHours:
-    """From when until when a point is open, as local times `09:00`; `days` are weekdays, Monday is 0."""
+    """When a point is open, as local times `09:00`. `days` are weekdays; Monday is 0."""
 
     opens: str
     closes: str
@@ -261,10 +263,10 @@ class OpenHours:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place with counters. `services` are the codes offered there; `desk` False where nobody scans.
+    """A place with counters. `services` are the codes offered there. `desk` is False if nobody scans there.
 
-    `digits_only`: its scanners type under layouts or input methods that letters do not survive; phones show digits.
-    `hours` bound the slots that are booked here; without hours no slot is bounded.
+    `digits_only`: its scanners type under keyboard layouts or input methods that change letters, so phones show digits.
+    `hours` bound the slots that are booked here; without hours, slots are not bounded.
     """
 
     code: str
@@ -281,14 +283,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One thing a holder can use (docs/design.md §2). `offline_limit` None: not limited; 0: online only.
+    """One thing that a holder can use (docs/design.md §2). `offline_limit` None: not limited; 0: online only.
 
-    `tiers` are codes; `exclusion` is (group, member); `closed` gives the reason a service is not open yet; `referral`
-    names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only noted
-    ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
-    `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web
-    addresses. `request`: what is asked of whoever asks for it without a counter; `capacity`: how many bookings a point
-    takes at the same time, or None if that is not counted.
+    `tiers` are codes. `exclusion` is (group, member). `closed` gives the reason why a service is not open yet.
+    `referral` names the kinds of benefit granted elsewhere that hold back this service until a ruling ("hold") or are
+    only noted ("note"). `use_window` replaces the booking rule's. `assurance_reason` gives the reason for
+    `least_assurance`. `declarations` are what the holder first declares. `schedule` says whose notice sets the dates.
+    `links` are web addresses. `request`: the fields of a request without a counter. `capacity`: how many bookings a
+    point takes at the same time, or None if this is not counted.
     """
 
     code: str
@@ -329,13 +331,13 @@ class Service:
 
     @property
     def checked_in(self) -> bool:
-        """Whether this service is used at a counter at all."""
+        """Return whether this service is used at a counter."""
         return self.mode in AT_COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
 class ReferralKind:
-    """A kind of benefit granted elsewhere; `department` explains it and rules (docs/guide-coverage.md, Read right
+    """A kind of benefit granted elsewhere. `department` explains it and rules on it (docs/guide-coverage.md, Read right
     8).
     """
 
@@ -346,7 +348,7 @@ class ReferralKind:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRule:
-    """The photo of a card: pixels, and the size of the file at most, in bytes. Always JPEG."""
+    """The photo of a card: pixels, and the greatest size of the file in bytes. Always JPEG."""
 
     width: int
     height: int
@@ -356,7 +358,9 @@ class PhotoRule:
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """Something the guide does not say; `setting` is where it stands, `reason` why it was chosen."""
+    """A point on which the guide is silent. `setting` is its place in the file, `reason` is why the value was
+    chosen.
+    """
 
     code: str
     setting: str
@@ -366,7 +370,7 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """How long a card may live (`longest_years`), when renewal opens, how long a phone's token lives and when it
+    """How long a card may live (`longest_years`), when renewal opens, how long a phone's token lives, and when it
     refreshes.
     """
 
@@ -379,13 +383,12 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """A whole programme. `issuer` is the tokens' `iss`, `audience` the proofs' `aud`; `wire_dictionary` names the
+    """A whole programme. `issuer` is the tokens' `iss`, `audience` is the proofs' `aud`. `wire_dictionary` names the
     preset dictionary.
 
-    `version` and `sha256` (of the file's bytes) are what the trust bundle pins. `approval` names who decides: tier
-    code, or "by-decision" for grounds that fix no tier, to department. `channels` are where an application comes in,
-    `employers` the kinds of employer that count, `delegation` how long a delegation code for an employer's matter
-    lives.
+    The trust bundle pins `version` and `sha256` (of the file's bytes). `approval` gives the deciding department by tier
+    code, or by "by-decision" for grounds that fix no tier. `channels` are where applications come in, `employers` are
+    the kinds of employer that count, and `delegation` is how long a delegation code lives.
     """
 
     code: str
@@ -417,7 +420,7 @@ class Programme:
     holidays: Mapping[int, frozenset[date]] = field(default_factory=dict)
     working_weekends: frozenset[date] = frozenset()
     fixed_holidays: frozenset[str] = frozenset()
-    """Days of every year, as `01-01`, that are holidays although the year's list is not announced yet."""
+    """Days of every year, such as `01-01`, that are holidays before the year's list is announced."""
     office_hours: tuple[tuple[str, str], ...] = ()
     retention_years: int = 5
     item_texts: Mapping[int, Text] = field(default_factory=dict)
@@ -432,7 +435,7 @@ class Programme:
     applying: Applying = field(default_factory=Applying)
 
     def points_of_departments(self) -> dict[str, frozenset[str]]:
-        """Return each department's points: where a desk or a supervisor narrowed to the department has its rights."""
+        """Return each department's points: where a desk or a supervisor of the department has its rights."""
         return {
             code: frozenset(point.code for point in self.points.values() if point.department == code)
             for code in self.departments
