@@ -19,7 +19,7 @@ from edge.instants import rfc3339
 @main_group("accounts")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Who may do what at which point.
+    """Accounts: who may do what at which point.
 
     Passwords and PINs are asked for or read from a file. Codes and tokens are shown once, when they are made.
     """

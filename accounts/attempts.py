@@ -1,8 +1,9 @@
-"""Slowing down who guesses. Counts live in the store, so that every worker process sees them.
+"""Slows down guessing. The counts are in the store, so that every worker process sees them.
 
-Who fails often from one place waits longer and longer there, never for ever, and never elsewhere: an attacker cannot
-lock the owner out of the place where the owner signs in. Where many places together guess at one name, each place new
-to that name has one free try instead of several: the swarm is slowed, and the owner still gets in from anywhere.
+Somebody who often fails from one place waits longer and longer there, but not for ever, and not elsewhere: an attacker
+cannot lock the owner out of the place where the owner signs in. If many places together guess at one name, each place
+that is new to this name has one free try instead of several. This slows down the attack, and the owner can still sign
+in from anywhere.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from accounts.tables import SIGN_IN_ATTEMPTS as T
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How guessing is slowed: `free` failures, then a lock that doubles from `first` to `longest`.
+    """How guessing is slowed down: `free` failures, then a lock that doubles from `first` to `longest`.
 
-    From `ceiling` failures of one subject in `memory` over all places, a place not known has one free try; None if
-    places alone count. A failure is forgotten after `memory`; a place that signed in is known for `known`.
+    After `ceiling` failures of one subject within `memory`, over all places, an unknown place has one free try. None:
+    only each place counts. A failure is forgotten after `memory`. A place that signed in stays known for `known`.
     """
 
     free: int = 5
@@ -36,7 +37,7 @@ class Policy:
     known: timedelta = timedelta(days=30)
 
     def lock(self, failures: int, free: int | None = None) -> timedelta:
-        """Return how long to wait after so many failures; `free` of them, where not the policy's own."""
+        """Return how long to wait after a number of failures. `free`: free failures, if not the policy's own number."""
         free = self.free if free is None else free
         if failures < free:
             return timedelta()
@@ -45,13 +46,13 @@ class Policy:
 
 
 SIGN_IN: Final = Policy()
-ENROLMENT: Final = Policy(ceiling=None)  # a ceiling on codes would let one guesser stop every enrolment
+ENROLMENT: Final = Policy(ceiling=None)  # A ceiling on codes would let one attacker stop every enrolment
 DEVICE: Final = Policy(free=20, first=timedelta(seconds=30), ceiling=None)
-"""All operators' PINs at one device together: one PIN tried at every operator is guessing too."""
+"""The PINs of all operators at one device together: trying one PIN at every operator is guessing too."""
 
 
 class TooSoon(Exception):
-    """Another attempt must wait `seconds`; nothing was tried."""
+    """Another attempt must wait for `seconds`. Nothing was tried."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"wait {seconds} s")
@@ -60,7 +61,7 @@ class TooSoon(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Whose secret is tried, from where; both as hashes, so that the table names nobody."""
+    """Whose secret is tried, and from where. Both are hashes, so that the table names nobody."""
 
     subject: str
     source: str
@@ -74,8 +75,8 @@ class Attempt:
 def admit(connection: Connection, attempt: Attempt, at: datetime, policy: Policy) -> None:
     """Count an attempt as failed before it is tried, or raise `TooSoon`.
 
-    Counting first means that parallel guesses cannot all pass one free place; `succeeded` takes the count back. Names
-    that do not exist are counted alike.
+    Because the count comes first, parallel guesses cannot all use one free try. `succeeded` takes the count back. Names
+    that do not exist are counted in the same way.
     """
     if _begin(connection, attempt, at):
         _forget_old(connection, at, policy)
@@ -88,18 +89,18 @@ def admit(connection: Connection, attempt: Attempt, at: datetime, policy: Policy
 
 
 def succeeded(connection: Connection, attempt: Attempt, at: datetime) -> None:
-    """Take the count of this place back, and know it from now on."""
+    """Take back the count of this place, and remember the place as known."""
     connection.execute(_change(attempt).values(failures=0, locked_until=None, succeeded_at=at))
 
 
 def is_known(connection: Connection, attempt: Attempt, at: datetime, policy: Policy) -> bool:
-    """Tell whether this subject signed in at this place within the policy's memory of places."""
+    """Return whether this subject signed in at this place within the policy's memory of places."""
     row = connection.execute(_this(attempt)).one_or_none()
     return row is not None and row.succeeded_at is not None and at - row.succeeded_at < policy.known
 
 
 def forget(connection: Connection, kind: str, name: str) -> None:
-    """Forget the failures at a name, at every place: its secret was replaced."""
+    """Delete the failures at a name, at every place, because its secret was replaced."""
     subject = Attempt.of(kind, name, "").subject
     connection.execute(T.update().where(T.c.subject == subject).values(failures=0, locked_until=None))
 
@@ -112,7 +113,7 @@ def locked(connection: Connection, kind: str, names: Iterable[str], at: datetime
 
 
 def _begin(connection: Connection, attempt: Attempt, at: datetime) -> bool:
-    # Whoever comes first makes the row, the others wait for it: only a row that is there can be locked.
+    # The first process makes the row, and the others wait for it: only an existing row can be locked.
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {"subject": attempt.subject, "source": attempt.source, "failures": 0, "failed_at": at}
     return connection.execute(insert(T).values(row).on_conflict_do_nothing()).rowcount == 1
@@ -124,7 +125,7 @@ def _refuse_locked(row: Row[Any], at: datetime) -> None:
 
 
 def take_back(connection: Connection, attempt: Attempt) -> None:
-    """Take one counted attempt back, and leave the others: it was none, and says nothing of them."""
+    """Take back one counted attempt that was none. The other counts stay."""
     less = sa.case((T.c.failures > 0, T.c.failures - 1), else_=0)
     connection.execute(_change(attempt).values(failures=less, locked_until=None))
 

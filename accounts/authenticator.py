@@ -1,6 +1,6 @@
-"""From a request to the caller it comes from: device (DPoP), integrator or person (bearer), person (cookie).
+"""Finds the caller of a request: a device (DPoP), an integrator or a person (bearer token), or a person (cookie).
 
-Every failure of one kind is answered alike; a device learns that it was revoked only once it has proved its key.
+All failures of one kind have the same answer. A device learns that it was revoked only after it has proved its key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from keys.dpop import ClockOff, DpopProof, HttpCall, ProofKey, verify_dpop
 from keys.tokens import TokenError
 
 COOKIE: Final = "yunju_session"
-"""The session's cookie where clients come by plain http; by https it is `__Host-…`, which no sub-domain can plant."""
+"""The session's cookie for clients by plain http. By https it is `__Host-…`, which no sub-domain can set."""
 OPERATOR_HEADER: Final = "Yunju-Operator"
 _CALLER: Final = "yunju.caller"
 _DEVICE: Final = "yunju.device"
@@ -46,17 +46,17 @@ _SESSION: Final = "yunju.session"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SIGN_IN_FAILURES_A_SECOND: Final = 0.5
 SIGN_IN_FAILURES_AT_ONCE: Final = 30
-"""Bounds the wrong passwords of one place, over all names; beyond the bound the place waits."""
+"""The limit of wrong passwords from one place, over all names. Beyond it, the place waits."""
 _log = logging.getLogger("yunju.accounts")
 
 
 class Authenticator:
     """Tells who sent a request.
 
-    `base_urls` are the addresses under which clients know this server (`settings.base_url`): a DPoP proof, or a page's
-    writing call, from any other is refused. The default fits Flask's test client and nothing else. `departments` are
-    the points of each department: where a desk narrowed to one has its rights. `limiter`: what all workers count
-    together, None for this process alone.
+    `base_urls` are the addresses under which clients know this server (`settings.base_url`). A DPoP proof, or a page's
+    writing call, for any other address is refused. The default is only for Flask's test client. `departments` are the
+    points of each department, where a desk of the department has its rights. `limiter`: the limits that all workers
+    count together, or None for this process alone.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Authenticator:
         self._operators: RowMemory[OperatorSession] = RowMemory(store.revision)
 
     def __call__(self, request: Request) -> Caller:
-        """Return who sent `request`; asked twice of one request, the answer is the same.
+        """Return who sent `request`. A second call for the same request gives the same answer.
 
         Problems: unauthenticated, bad-token, bad-dpop-proof, clock-off, device-revoked, operator-signed-out and
         not-permitted.
@@ -98,21 +98,24 @@ class Authenticator:
         return caller
 
     def device(self, request: Request) -> Device:
-        """Return the device that sent `request`, whoever is signed in there; not-permitted for other callers."""
+        """Return the device that sent `request`, whoever is signed in there. Problem not-permitted for other
+        callers.
+        """
         scheme, token = _authorization(request)
         if scheme != "dpop":
             raise Problem("not-permitted" if token or self.cookie in request.cookies else "unauthenticated")
         return self._device(request, token)
 
     def source(self, request: Request) -> str:
-        """Return the place that `request` comes from, for limits and back-off."""
+        """Return the place of `request`, for limits and back-off."""
         return client_key(request, self._proxies)
 
     def check_password(self, request: Request, name: str, password: str, at: datetime) -> Person:
-        """Return the person of a name and password that `request` brings; WrongCredentials or TooSoon otherwise.
+        """Return the person with the name and password in `request`. Raises WrongCredentials or TooSoon otherwise.
 
-        Beside the back-off of each name the place is counted, after it failed: the right password is taken there,
-        however many wrong ones came from it, but the slow hash of such a place runs once at a time.
+        The place is also counted after each failure, in addition to the back-off of each name. A right password is
+        accepted from such a place, however many wrong ones came from it, but the slow hash runs there only once at a
+        time.
         """
         place, store = self.source(request), self.store
         with self._passwords.turn(place) as granted:
@@ -136,10 +139,10 @@ class Authenticator:
         seen_as: str,
         at: datetime | None = None,
     ) -> None:
-        """Hold the request's DPoP proof against a key, this very call and the clock, and use it up.
+        """Check the request's DPoP proof with a key, for this very call and the present time, and use up the proof.
 
-        Problems: bad-dpop-proof, saying what is wrong; clock-off, with the server's time. `seen_as` is the name under
-        which proofs are remembered.
+        Problems: bad-dpop-proof, which says what is wrong; clock-off, with the server's time. `seen_as` is the name
+        under which proofs are remembered.
         """
         at = at or self._instant()
         path = quote(request.path)
@@ -158,7 +161,9 @@ class Authenticator:
         request.environ[_CALL] = proof.call
 
     def _first(self, request: Request, seen_as: str, proof: DpopProof, at: datetime) -> bool:
-        """Use a proof up; that of a call which writes nothing for all workers, since no ledger names such a call."""
+        """Use up a proof. For a call that writes nothing, all workers share this memory, because no ledger names such a
+        call.
+        """
         if not self._seen.first(seen_as, proof.proof_id, proof.expires_at, at):
             return False
         if "Idempotency-Key" in request.headers:
@@ -166,7 +171,7 @@ class Authenticator:
         return self.limiter.first(f"{seen_as}/{proof.call}", proof.expires_at)
 
     def secure(self) -> bool:
-        """Tell whether clients reach this server by https alone, so that cookies may ask for it."""
+        """Return whether clients reach this server only by https, so that cookies may require it."""
         return all(url.startswith("https://") for url in self.bases)
 
     @property
@@ -175,13 +180,13 @@ class Authenticator:
         return f"__Host-{COOKIE}" if self.secure() else COOKIE
 
     def keep_session(self, response: BaseResponse, token: str, lives: timedelta) -> None:
-        """Give a browser its session: out of reach of scripts, sent by pages of this site alone."""
+        """Give a browser its session: no script can read it, and only pages of this site send it."""
         response.set_cookie(
             self.cookie, token, max_age=lives, secure=self.secure(), httponly=True, samesite="Strict", path="/"
         )
 
     def forget_session(self, response: BaseResponse) -> None:
-        """Take the session's cookie from a browser."""
+        """Remove the session's cookie from a browser."""
         response.delete_cookie(self.cookie, secure=self.secure(), httponly=True, samesite="Strict", path="/")
 
     def caller_of(self, session: PersonSession) -> Caller:
@@ -205,7 +210,7 @@ class Authenticator:
         return Arrival(self.source(request), request.headers.get("User-Agent", "")[:300])
 
     def session(self, request: Request) -> PersonSession:
-        """Return the session of the person who sent `request`; problem unauthenticated for everybody else."""
+        """Return the session of the person who sent `request`. Problem unauthenticated for everybody else."""
         self(request)
         found = request.environ.get(_SESSION)
         if not isinstance(found, PersonSession):
@@ -217,7 +222,7 @@ class Authenticator:
         if scheme == "dpop":
             return self._at_device(request, self._device(request, token))
         if OPERATOR_HEADER in request.headers:
-            raise Problem(OPERATOR_SIGNED_OUT.code)  # only a device has operators
+            raise Problem(OPERATOR_SIGNED_OUT.code)  # Only a device has operators
         if scheme == "bearer":
             return self._bearer(request, token)
         if scheme:
@@ -227,7 +232,7 @@ class Authenticator:
     def _device(self, request: Request, token: str) -> Device:
         known = request.environ.get(_DEVICE)
         if isinstance(known, Device):
-            return known  # its proof is used up: it would not pass twice
+            return known  # Its proof is used up: it would not pass twice
         at = self._instant()
         device = self._devices.get(_hashed(token, DEVICE_TOKEN), at, self.store.devices.by_token_hash)
         if device is None:
@@ -241,19 +246,19 @@ class Authenticator:
         return device
 
     def _instant(self) -> datetime:
-        """Return the request's one instant where it was read before, else the clock's."""
+        """Return the request's single instant if it was read before, otherwise the clock's."""
         instant: datetime | None = g.get("instant") if has_app_context() else None
         return instant or self.clock.now()
 
     def _note_use(self, device: Device, at: datetime) -> None:
-        # The remembered row stays old for seconds, and a busy store may refuse: tried once, whatever comes of it.
+        # The remembered row stays old for seconds, and a busy store may refuse: one try is enough.
         if at - max(device.last_seen_at, self._noted.get(device.id, device.last_seen_at)) < SEEN_EVERY:
             return
         self._noted[device.id] = at
         try:
             self.store.devices.seen(device, at)
         except OperationalError:
-            _log.warning("a device's last use was not noted")  # a busy store must not turn a visitor away
+            _log.warning("a device's last use was not noted")  # A busy store must not turn a visitor away
 
     def _note_report(self, request: Request, device: Device, at: datetime) -> None:
         sent = request.headers.get(REPORT_HEADER)
@@ -264,7 +269,7 @@ class Authenticator:
         try:
             self.store.devices.told(device.id, told)
         except OperationalError:
-            _log.warning("a device's report was not kept")  # as its last use
+            _log.warning("a device's report was not kept")  # As its last use
 
     def _note_integrator(self, found: Integrator, at: datetime) -> None:
         last = self._noted.get(found.id, found.used_at)
@@ -317,7 +322,7 @@ class Authenticator:
 
     def _person(self, request: Request, token: str) -> Caller:
         at = self._instant()
-        # Read again each time: a session that was ended anywhere is over at once here.
+        # Read again each time, so that a session that ended anywhere is over here at once.
         session = self.store.sessions.by_token_hash(_hashed(token, PERSON_TOKEN))
         if session is None or not session.alive(at):
             raise Problem("bad-token")
@@ -330,8 +335,8 @@ class Authenticator:
         token = request.cookies.get(self.cookie)
         if token is None:
             raise Problem("unauthenticated")
-        # A browser sends the cookie by itself: a writing call must also come from a page of ours (SameSite=Strict
-        # stops other sites, this stops other ports and sub-domains of this one).
+        # A browser sends the cookie by itself, so a writing call must also come from a page of this server.
+        # SameSite=Strict stops other sites; this check stops other ports and sub-domains of this site.
         if request.method not in _SAFE and request.headers.get("Origin") not in self._origins:
             raise Problem("not-permitted")
         return self._person(request, token)
@@ -345,7 +350,7 @@ def _authorization(request: Request) -> tuple[str, str]:
 def _remember(request: Request, name: str, who: Caller | Device) -> None:
     request.environ[name] = who
     if has_app_context():
-        g.caller = who  # the access log names it by its id
+        g.caller = who  # The access log names it by its id
 
 
 def _hashed(token: str, prefix: str) -> str:

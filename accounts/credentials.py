@@ -1,4 +1,6 @@
-"""Making and checking secrets: tokens, one-time codes, passwords, PINs. A clear secret leaves here once, never kept."""
+"""Makes and checks secrets: tokens, one-time codes, passwords, PINs. A clear secret leaves here once and is never
+kept.
+"""
 
 from __future__ import annotations
 
@@ -21,38 +23,38 @@ OPERATOR_TOKEN: Final = "yo_"  # noqa: S105 - likewise
 TOKEN_PATTERN: Final = re.compile(r"y[djpo]_[A-Za-z0-9_-]{43}", re.ASCII)
 
 _CODE_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
-_CODE_LENGTH: Final = 12  # 60 bits: out of reach of guessing, also offline against a stolen hash, for a code's 24 hours
+_CODE_LENGTH: Final = 12  # 60 bits: too many to guess, also offline with a stolen hash, within a code's 24 hours
 
 PASSWORD_LEAST: Final = 12
 PASSWORD_MOST: Final = 256
 PIN_PATTERN: Final = re.compile(r"[0-9]{4,12}", re.ASCII)
 
-# OWASP's first choice for argon2id: 19 MiB, two passes, one lane. Memory, not lanes: sign-ins share few cores.
+# OWASP's first choice for argon2id: 19 MiB, two passes, one lane. Memory, not lanes, because sign-ins share few cores.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 _DUMMY: Final = _HASHER.hash(secrets.token_bytes(16))
 
 
 class WeakSecret(ValueError):
-    """A password or PIN that is not accepted; the message says what would be, and quotes nothing."""
+    """A password or PIN is not accepted. The message says what would be, and quotes nothing."""
 
 
 def new_token(prefix: str) -> str:
-    """Return a token of 256 random bits behind `prefix`."""
+    """Return a token of 256 random bits after `prefix`."""
     return prefix + b64u(secrets.token_bytes(32))
 
 
 def hash_token(token: str) -> str:
-    """Return what is kept of a token. A plain SHA-256 is enough: 256 random bits cannot be guessed from it."""
+    """Return the kept form of a token. A plain SHA-256 is enough, because nobody can guess 256 random bits."""
     return digest_text(token.encode())
 
 
 def folded(text: str) -> str:
-    """Return one spelling of what a person types: case, width and composition of the letters do not matter."""
+    """Return one spelling of typed text. Case, width and composition of the letters do not matter."""
     return unicodedata.normalize("NFKC", text).casefold().strip().encode("utf-8", "replace").decode()
 
 
 def hash_name(*parts: str) -> str:
-    """Return one key for texts a person types, by their `folded` spelling."""
+    """Return one key for typed texts, by their `folded` spelling."""
     return digest_text("\0".join(map(folded, parts)).encode())
 
 
@@ -63,14 +65,17 @@ def new_code() -> str:
 
 
 def hash_code(code: str) -> str:
-    """Return what is kept of a code; dashes, spaces, width, case and the letters I, L, O are read as they are meant."""
+    """Return the kept form of a code. Dashes, spaces, width, case and the letters I, L, O are read as they are
+    meant.
+    """
     return hash_token(typed.code(code))
 
 
 def hash_password(password: str, name: str = "") -> str:
     """Return the argon2id hash of a password of 12 to 256 characters. Raises WeakSecret for another.
 
-    Also for one among those tried first: common words, rows of keys, repeats, `name` (what its owner types).
+    Also raised for a password that attackers try first: common words, rows of keys, repeats, `name` (its owner's
+    sign-in name).
     """
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
         raise WeakSecret(f"a password has {PASSWORD_LEAST} to {PASSWORD_MOST} characters")
@@ -92,9 +97,9 @@ def hash_pin(pin: str) -> str:
 
 
 def matches(secret: str, kept: str | None) -> bool:
-    """Tell whether a password or PIN is the one kept.
+    """Return whether a password or PIN is the kept one.
 
-    With `kept` None the same work is done and the answer is no: time tells nobody which names exist.
+    With `kept` None, the same work is done and the answer is False, so that the time does not show which names exist.
     """
     try:
         _HASHER.verify(_DUMMY if kept is None else kept, _prepared(secret))
@@ -104,5 +109,5 @@ def matches(secret: str, kept: str | None) -> bool:
 
 
 def _prepared(password: str) -> bytes:
-    # One password typed on two keyboards may come composed or not (RFC 8265 §4.2).
+    # The same password from two keyboards may be composed or decomposed (RFC 8265 §4.2).
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

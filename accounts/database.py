@@ -1,4 +1,4 @@
-"""The accounts' own database, and the count that tells this process to forget what it remembers. Knows no rule."""
+"""The accounts' own database, and the counter that tells this process to forget remembered rows. Knows no rule."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 class AccountsDatabase:
-    """One database of accounts; reading and writing as `edge.database.Database` promises.
+    """One database of accounts. It reads and writes as `edge.database.Database` promises.
 
-    `revision` grows whenever this process takes a right away, so that what it remembers is read again at once.
+    `revision` grows whenever this process takes a right away, so that remembered rows are read again at once.
     """
 
     def __init__(self, url: str) -> None:
@@ -29,11 +29,11 @@ class AccountsDatabase:
         return self._database.read()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """Return one transaction: durable when the block ends, undone when it raises."""
+        """Return one transaction. It is durable when the block ends, and undone if the block raises."""
         return self._database.write()
 
     def migrate(self) -> None:
-        """Bring the tables to this release's."""
+        """Bring the tables to this release."""
         self._database.migrate()
 
     def close(self) -> None:

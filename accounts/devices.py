@@ -1,4 +1,4 @@
-"""Devices: enrolled once with a code and a key of their own, then known by a token bound to that key. Knows no HTTP."""
+"""Devices: enrolled once with a code and their own key, then known by a token bound to this key. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from keys.jwk import thumbprint
 
 CODE_LIVES: Final = timedelta(hours=24)
 SEEN_EVERY: Final = timedelta(hours=1)
-"""`last_seen_at` is no finer than this: enough to find a lost tablet, too little to watch who works when."""
+"""`last_seen_at` is not more precise than this: enough to find a lost tablet, too little to observe who works when."""
 
 
 class CodeRefused(Exception):
-    """The enrolment code is unknown, used or too old; no answer tells which of the three."""
+    """The enrolment code is unknown, used or too old. The answer is the same for all three."""
 
 
 class UnknownDevice(LookupError):
@@ -39,7 +39,7 @@ class UnknownDevice(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class DeviceCode:
-    """A one-time code as handed to whoever sets a device up; `code` is shown once and kept nowhere."""
+    """A one-time code, for the person who sets up a device. `code` is shown once and not kept."""
 
     id: str
     code: str = field(repr=False)
@@ -53,7 +53,7 @@ class DeviceCode:
 
 @dataclass(frozen=True, slots=True)
 class PendingCode:
-    """A code that waits for its device; the code itself is kept nowhere."""
+    """A code that waits for its device. The code itself is not kept."""
 
     id: str
     point: str
@@ -63,10 +63,10 @@ class PendingCode:
 
 @dataclass(frozen=True)
 class Device:
-    """An enrolled device. `jwk` is its public key; `last_seen_at` is coarse (`SEEN_EVERY`).
+    """An enrolled device. `jwk` is its public key. `last_seen_at` is coarse (`SEEN_EVERY`).
 
-    `needs_operator`: it has no right while nobody is signed in; `services`: the only ones it serves, none for all.
-    `report`: what it told of itself last; `former`: its points before, each with the instant of moving on.
+    `needs_operator`: it has no right while nobody is signed in. `services`: the only services that it serves; empty for
+    all. `report`: its last report about itself. `former`: its earlier points, each with the instant of the move.
     """
 
     id: str
@@ -85,21 +85,21 @@ class Device:
 
     @property
     def heard_at(self) -> datetime:
-        """When the device was last heard of: its last report, else its coarse last use."""
+        """Return when the device was last heard of: its last report, otherwise its coarse last use."""
         return self.last_seen_at if self.report is None else max(self.last_seen_at, self.report.at)
 
     def stood_at(self, point: str, at: datetime) -> bool:
-        """Tell whether the device belonged to a point at an instant."""
+        """Return whether the device belonged to a point at an instant."""
         return point == self.point or any(place == point and at <= until for place, until in self.former)
 
     @cached_property
     def scope(self) -> Rights:
-        """Its rights at its point, narrowed to its services."""
+        """Return its rights at its point, limited to its services."""
         return narrowed(self.rights, self.point, self.services)
 
     @cached_property
     def key(self) -> ProofKey:
-        """The enrolled key, the only one its proofs are verified with."""
+        """Return the enrolled key, the only key with which its proofs are verified."""
         return ProofKey.of(self.jwk)
 
 
@@ -120,9 +120,11 @@ class Devices:
         rights: frozenset[Right] | None = None,
         services: Iterable[str] = (),
     ) -> DeviceCode:
-        """Make a one-time code for a device at `point`, good for `CODE_LIVES`; rights default to the smallest.
+        """Make a one-time code for a new device at `point`, valid for `CODE_LIVES`. Without `rights`, the device gets
+        the fewest rights.
 
-        `needs_operator`: the device has no right while nobody is signed in there; `services`: the only ones it serves.
+        `needs_operator`: the device has no right while nobody is signed in there. `services`: the only services that it
+        serves.
         """
         granted, served = frozenset({Right.CHECK_IN}) if rights is None else rights, tuple(sorted(services))
         made = DeviceCode(new_id(), new_code(), point, label, granted, at + CODE_LIVES, needs_operator, served)
@@ -139,11 +141,12 @@ class Devices:
     def enrol(
         self, code: str, jwk: Mapping[str, object], *, at: datetime, label: str | None = None
     ) -> tuple[Device, str]:
-        """Use a code up, keep the device's key, and return the device and its access token, told this once.
+        """Use up a code and keep the device's key. Return the device and its access token, which is given only this
+        once.
 
-        However many ask at once with one code, one is served and the others get CodeRefused. A key that was enrolled
-        before leaves its older enrolment: one key is one device. The caller has made sure that the device holds the
-        private key. BadKey if `jwk` is no P-256 key.
+        If several ask at once with one code, one is served and the others get CodeRefused. A key that was enrolled
+        before leaves its older enrolment: one key is one device. The caller has checked that the device holds the
+        private key. Raises BadKey if `jwk` is no P-256 key.
         """
         name, token = thumbprint(jwk), new_token(DEVICE_TOKEN)
         with self._database.write() as connection:
@@ -157,7 +160,7 @@ class Devices:
             row |= {"needs_operator": found.needs_operator, "services": found.services}
             try:
                 connection.execute(DEVICES.insert().values(row))
-            except IntegrityError:  # the same key was enrolled with another code at this very moment
+            except IntegrityError:  # The same key was enrolled with another code at this very moment
                 raise CodeRefused from None
             detail = {"point": found.point, "rights": found.rights}
             journal.append(connection, AccountAction.DEVICE_ENROLLED, str(row["id"]), by=actor, at=at, detail=detail)
@@ -166,33 +169,34 @@ class Devices:
         return device, token
 
     def by_token_hash(self, token_hash: str) -> Device | None:
-        """Return the device whose access token has this hash, revoked or not; one look-up by index."""
+        """Return the device whose access token has this hash, revoked or not, or None. This is one look-up by index."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(DEVICES).where(DEVICES.c.token_hash == token_hash)).one_or_none()
         return None if row is None else _device(row)
 
     def find(self, device_id: str) -> Device | None:
-        """Return the device with this id, revoked or not."""
+        """Return the device with this id, revoked or not, or None."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(DEVICES).where(DEVICES.c.id == device_id)).one_or_none()
         return None if row is None else _device(row)
 
     def seen(self, device: Device, at: datetime) -> None:
-        """Note that the device is in use. Callers do so once in `SEEN_EVERY`."""
+        """Record that the device is in use. Callers do this once in `SEEN_EVERY`."""
         with self._database.write() as connection:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device.id).values(last_seen_at=at))
 
     def told(self, device_id: str, report: DeviceReport) -> None:
-        """Keep what a device tells of itself. Callers do so when the report is due (`accounts.reports.is_due`)."""
+        """Keep a device's report about itself. Callers do this when the report is due (`accounts.reports.is_due`)."""
         values = {"reported_at": report.at, "version": report.version}
         values |= {"queued": report.queued, "clock_seconds": report.clock_seconds}
         with self._database.write() as connection:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device_id).values(values))
 
     def move(self, device_id: str, point: str, *, services: Iterable[str], by: str, at: datetime) -> None:
-        """Let a device belong to another point from now on. Raises UnknownDevice for a device that is not in use.
+        """Move a device to another point. Raises UnknownDevice for a device that is not in use.
 
-        `services`: the only ones it serves there, none for all. What it recorded at the point before stays good.
+        `services`: the only services that it serves there; empty for all. Its records from the earlier point stay
+        valid.
         """
         live, served = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None)), sorted(services)
         with self._database.write() as connection:
@@ -206,14 +210,14 @@ class Devices:
         self._database.revision += 1
 
     def codes(self, at: datetime) -> Sequence[PendingCode]:
-        """Return the codes that were not used yet and are still good, the newest first."""
+        """Return the codes that are still valid and not used, newest first."""
         t = ENROLMENT_CODES.c
         waits = sa.select(ENROLMENT_CODES).where(t.used_at.is_(None), t.expires_at > at).order_by(t.created_at.desc())
         with self._database.read() as connection:
             return [PendingCode(row.id, row.point, row.label, row.expires_at) for row in connection.execute(waits)]
 
     def withdraw(self, code_id: str, *, by: str, at: datetime) -> bool:
-        """End a code before it is used; False for a code that was used or is over."""
+        """End a code before it is used. Return False for a used or expired code."""
         t = ENROLMENT_CODES.c
         unused = sa.and_(t.id == code_id, t.used_at.is_(None), t.expires_at > at)
         with self._database.write() as connection:
@@ -241,7 +245,7 @@ class Devices:
         self._database.revision += 1
 
     def list(self, *, point: str | None = None) -> Sequence[Device]:
-        """Return all devices, revoked devices too, oldest first; with a point, the devices of that point."""
+        """Return all devices, also revoked ones, oldest first; with a point, only the devices of this point."""
         query = sa.select(DEVICES).order_by(DEVICES.c.enrolled_at, DEVICES.c.id)
         with self._database.read() as connection:
             rows = connection.execute(query if point is None else query.where(DEVICES.c.point == point))

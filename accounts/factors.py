@@ -1,7 +1,7 @@
 """The second step of signing in: one-time codes by time (RFC 6238), passkeys (WebAuthn), recovery codes.
 
-Whoever reads this store learns no secret of a one-time code: it is sealed under the server's secret. Passkeys are
-public keys; recovery codes are hashes.
+A reader of this store learns no secret of a one-time code, because it is sealed under the server's secret. Passkeys are
+public keys, and recovery codes are hashes.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ FACTORS_MOST: Final = 10
 ANSWER_MOST: Final = 16_384
 STEP_SECONDS: Final = 30
 LEEWAY_STEPS: Final = 1
-"""A phone's clock may be so many steps of 30 s off, either way."""
+"""A phone's clock may be wrong by this many steps of 30 s, before or after."""
 
 
 class FactorRefused(Exception):
-    """The code or the passkey's answer is wrong, used, or another person's; no answer tells which."""
+    """The code or the passkey's answer is wrong, used, or another person's. The answer is the same for all three."""
 
 
 class TooManyFactors(ValueError):
-    """A person has `FACTORS_MOST` already."""
+    """A person already has `FACTORS_MOST`."""
 
 
 class FactorKind(StrEnum):
-    """The ways of a second step that a person sets up."""
+    """The ways of a second step that a person can set up."""
 
     TOTP = "totp"
     PASSKEY = "passkey"
@@ -73,7 +73,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyChallenge:
-    """What a browser is asked to sign; `options` is the JSON for it, `challenge` what the server keeps meanwhile."""
+    """The text for a browser to sign. `options` is its JSON, `challenge` is what the server keeps meanwhile."""
 
     options: str
     challenge: str = field(repr=False)
@@ -81,7 +81,7 @@ class PasskeyChallenge:
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """Who asks for passkeys: the site's name, host and origin. Passkeys of another host do not work here."""
+    """The site that asks for passkeys: its name, host and origin. Passkeys of another host do not work here."""
 
     name: str
     host: str
@@ -89,7 +89,7 @@ class RelyingParty:
 
     @classmethod
     def of(cls, base_url: str, name: str) -> RelyingParty:
-        """Return the party of the address that clients use."""
+        """Return the party for the address that clients use."""
         parts = urlsplit(base_url)
         return cls(name, parts.hostname or "", f"{parts.scheme}://{parts.netloc}")
 
@@ -108,15 +108,16 @@ class Factors:
             return [_factor(row) for row in connection.execute(mine.order_by(PERSON_FACTORS.c.added_at))]
 
     def codes_left(self, person_id: str) -> int:
-        """Count a person's recovery codes that were not used."""
+        """Return the number of a person's unused recovery codes."""
         left = sa.and_(RECOVERY_CODES.c.person_id == person_id, RECOVERY_CODES.c.used_at.is_(None))
         with self._database.read() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(RECOVERY_CODES).where(left)).scalar_one()
 
     def add_totp(self, person_id: str, secret: str, code: str | None, label: str, *, by: str, at: datetime) -> Factor:
-        """Keep the secret of one-time codes (base32) once its owner has shown a right `code`; FactorRefused otherwise.
+        """Keep the secret of one-time codes (base32) after its owner has entered a right `code`. Raises FactorRefused
+        otherwise.
 
-        `code` is None where an operator sets the factor up and hands the secret over.
+        `code` is None if an operator sets up the factor and hands the secret over.
         """
         step = -1
         if code is not None and (step := _step_of(secret, code, at)) < 0:
@@ -127,7 +128,9 @@ class Factors:
         return made
 
     def check_totp(self, person_id: str, code: str, at: datetime) -> None:
-        """Use a one-time code up. Raises FactorRefused for a wrong one and for any that was used, or an older one."""
+        """Use up a one-time code. Raises FactorRefused for a wrong code, a used code, or a code older than a used
+        one.
+        """
         mine = sa.and_(PERSON_FACTORS.c.person_id == person_id, PERSON_FACTORS.c.kind == FactorKind.TOTP.value)
         with self._database.write() as connection:
             for row in connection.execute(sa.select(PERSON_FACTORS).where(mine)).all():
@@ -137,7 +140,7 @@ class Factors:
         raise FactorRefused
 
     def new_codes(self, person_id: str, *, by: str, at: datetime) -> list[str]:
-        """Return fresh recovery codes, told this once; the older ones are worth nothing from now on."""
+        """Return new recovery codes, given only this once. The older codes end."""
         made = [new_code() for _ in range(CODES)]
         with self._database.write() as connection:
             connection.execute(RECOVERY_CODES.delete().where(RECOVERY_CODES.c.person_id == person_id))
@@ -147,7 +150,7 @@ class Factors:
         return made
 
     def use_code(self, person_id: str, code: str, at: datetime) -> None:
-        """Use a recovery code up. Raises FactorRefused for a wrong or used one."""
+        """Use up a recovery code. Raises FactorRefused for a wrong or used code."""
         held = RECOVERY_CODES.c
         mine = sa.and_(held.code_hash == hash_code(code), held.person_id == person_id, held.used_at.is_(None))
         with self._database.write() as connection:
@@ -157,7 +160,7 @@ class Factors:
             journal.append(connection, AccountAction.PERSON_CODE_USED, person_id, by=actor, at=at)
 
     def registration(self, person_id: str, name: str, party: RelyingParty) -> PasskeyChallenge:
-        """Return the options for a new passkey; existing passkeys are named, so that none is made twice."""
+        """Return the options for a new passkey. They name the existing passkeys, so that none is made twice."""
         options = webauthn.generate_registration_options(
             rp_id=party.host,
             rp_name=party.name,
@@ -174,8 +177,8 @@ class Factors:
     def add_passkey(
         self, person_id: str, answer: str, challenge: str, label: str, party: RelyingParty, *, by: str, at: datetime
     ) -> Factor:
-        """Keep a new passkey by the browser's answer to `registration`. Raises FactorRefused for any that does not
-        fit.
+        """Keep a new passkey from the browser's answer to `registration`. Raises FactorRefused for an answer that does
+        not fit.
         """
         if not challenge:
             raise FactorRefused
@@ -199,7 +202,7 @@ class Factors:
         return made
 
     def question(self, person_id: str, party: RelyingParty) -> PasskeyChallenge:
-        """Return what a browser is asked to sign with one of a person's passkeys."""
+        """Return the text for a browser to sign with one of a person's passkeys."""
         options = webauthn.generate_authentication_options(
             rp_id=party.host,
             allow_credentials=self._descriptors(person_id),
@@ -208,7 +211,7 @@ class Factors:
         return PasskeyChallenge(options_to_json(options), b64u(options.challenge))
 
     def check_passkey(self, person_id: str, answer: str, challenge: str, party: RelyingParty, at: datetime) -> None:
-        """Hold a browser's answer to `question` against the person's passkeys. Raises FactorRefused if it does not
+        """Check a browser's answer to `question` with the person's passkeys. Raises FactorRefused if it does not
         fit.
         """
         given = _parsed(answer)
@@ -235,7 +238,7 @@ class Factors:
             _use(connection, row, at, sign_count=found.new_sign_count)
 
     def remove(self, person_id: str, factor_id: str, *, by: str, at: datetime) -> bool:
-        """Take one of a person's factors out of use; False for an unknown factor."""
+        """Remove one of a person's factors. Return False for an unknown factor."""
         mine = sa.and_(PERSON_FACTORS.c.id == factor_id, PERSON_FACTORS.c.person_id == person_id)
         with self._database.write() as connection:
             gone = connection.execute(PERSON_FACTORS.delete().where(mine)).rowcount == 1
@@ -244,7 +247,7 @@ class Factors:
         return gone
 
     def reset(self, person_id: str, *, by: str, at: datetime) -> None:
-        """Take all factors and recovery codes of a person out of use: for whoever lost them and came in person."""
+        """Remove all factors and recovery codes of a person who lost them and came in person."""
         with self._database.write() as connection:
             connection.execute(PERSON_FACTORS.delete().where(PERSON_FACTORS.c.person_id == person_id))
             connection.execute(RECOVERY_CODES.delete().where(RECOVERY_CODES.c.person_id == person_id))
@@ -258,7 +261,7 @@ class Factors:
                 raise TooManyFactors
             try:
                 connection.execute(PERSON_FACTORS.insert().values({**row, **values}))
-            except IntegrityError:  # a passkey that somebody has already
+            except IntegrityError:  # A passkey that somebody already has
                 raise FactorRefused from None
             detail = {"kind": made.kind.value}
             journal.append(connection, AccountAction.PERSON_FACTOR_ADDED, person_id, by=by, at=at, detail=detail)
@@ -272,7 +275,7 @@ class Factors:
 
 
 def new_totp_secret() -> str:
-    """Return a fresh secret for one-time codes: 160 bits in base32."""
+    """Return a new secret for one-time codes: 160 bits in base32."""
     return pyotp.random_base32()
 
 
@@ -282,12 +285,12 @@ def totp_address(secret: str, name: str, issuer: str) -> str:
 
 
 def totp_code(secret: str, at: datetime) -> str:
-    """Return the code that an authenticator shows at an instant."""
+    """Return the code of an authenticator at an instant."""
     return pyotp.TOTP(secret).at(to_epoch(at))
 
 
 def _step_of(secret: str, code: str, at: datetime) -> int:
-    """Return the step of time that a code belongs to, -1 for none near `at`. Every step is compared, whatever fits."""
+    """Return the time step of a code, or -1 if no step near `at` has it. Every step is compared in every case."""
     given = "".join(code.split())
     if not (given.isascii() and given.isdecimal() and len(given) == 6):
         return -1
@@ -299,7 +302,7 @@ def _step_of(secret: str, code: str, at: datetime) -> int:
 
 
 def _use(connection: Connection, row: Row[Any], at: datetime, **values: int) -> bool:
-    """Note a factor's use; False if another request used this very code first."""
+    """Record a factor's use. Return False if another request used this very code first."""
     mine = PERSON_FACTORS.c.id == row.id
     if "last_step" in values:
         mine = sa.and_(mine, PERSON_FACTORS.c.last_step < values["last_step"])

@@ -1,4 +1,4 @@
-"""Calls that turn something known once (a code, a password, a PIN) into a token, and end it again."""
+"""Calls that exchange a secret (a code, a password, a PIN) for a token, and end the token."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _Short = Annotated[str, Meta(min_length=1, max_length=100)]
 _Secret = Annotated[str, Meta(min_length=1, max_length=256)]
 _Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 
-# A second line behind the back-off of accounts/attempts.py: argon2 and signatures cost the processor. Places are
-# counted for what failed there, after it failed; operators by the device, which proved its key.
+# A second limit behind the back-off of accounts/attempts.py, because argon2 and signatures cost processor time. Places
+# are counted after each failure; operators are counted by the device, which proved its key.
 _RATE: Final = 0.5
 _BURST: Final = 30
 
 
 class PublicKey(Struct, forbid_unknown_fields=True):
-    """A P-256 public key as JWK (RFC 7518 §6.2); nothing else of an exported key is sent."""
+    """A P-256 public key as JWK (RFC 7518 §6.2). No other member of an exported key is sent."""
 
     kty: str
     crv: str
@@ -50,7 +50,7 @@ class PublicKey(Struct, forbid_unknown_fields=True):
 
 
 class DeviceEnrolment(Struct, forbid_unknown_fields=True):
-    """A device's one-time code and its own public key; `label` replaces the one the code was made with."""
+    """A device's one-time code and its own public key. `label` replaces the label of the code."""
 
     code: _Short
     jwk: PublicKey
@@ -58,10 +58,10 @@ class DeviceEnrolment(Struct, forbid_unknown_fields=True):
 
 
 class EnrolledDevice(Struct, omit_defaults=True):
-    """What a device keeps. `root` is the thumbprint of the root key that trust bundles are held to.
+    """What a device keeps. `root` is the thumbprint of the root key with which trust bundles are checked.
 
-    `needs_operator`: while nobody is signed in the device may look at cards, and nothing else; `services` the only
-    ones it serves, none for all of its point.
+    `needs_operator`: while nobody is signed in, the device may only look at cards. `services`: the only services that
+    it serves; empty for all services of its point.
     """
 
     device: str
@@ -77,7 +77,7 @@ class EnrolledDevice(Struct, omit_defaults=True):
 
 
 class KnownDevice(Struct, omit_defaults=True):
-    """What a device is now; as at its enrolment, unless whoever runs the system changed it."""
+    """The present data of a device. They are as at its enrolment, unless an operator of the system changed them."""
 
     device: str
     point: str
@@ -89,14 +89,14 @@ class KnownDevice(Struct, omit_defaults=True):
 
 
 class OperatorSignIn(Struct, forbid_unknown_fields=True):
-    """An operator's code, and PIN where the operator has one."""
+    """An operator's code, and the PIN if the operator has one."""
 
     operator: _Short
     pin: _Secret | None = None
 
 
 class OperatorSignedIn(Struct):
-    """`session` goes into the header Yunju-Operator; `rights` are those in force at this device's point."""
+    """`session` goes into the header Yunju-Operator. `rights` are those in force at this device's point."""
 
     session: str
     operator: str
@@ -106,9 +106,9 @@ class OperatorSignedIn(Struct):
 
 
 class SignIn(Struct, forbid_unknown_fields=True):
-    """A person's name and password, and the `code` of the second step where the person has one.
+    """A person's name and password, and the `code` of the second step if the person has one.
 
-    `cookie` asks for a cookie (pages) instead of a token (programs).
+    `cookie` asks for a cookie (for pages) instead of a token (for programs).
     """
 
     name: _Short
@@ -118,7 +118,7 @@ class SignIn(Struct, forbid_unknown_fields=True):
 
 
 class SignedIn(Struct, omit_defaults=True):
-    """A session; `token` is a bearer token, absent when a cookie was asked for."""
+    """A session. `token` is a bearer token; it is absent if a cookie was requested."""
 
     roles: list[str]
     expires_at: str
@@ -126,7 +126,7 @@ class SignedIn(Struct, omit_defaults=True):
 
 
 def blueprint(authenticator: Authenticator, *, root: str | None = None) -> Blueprint:
-    """Return the calls of this room. `root`: the thumbprint of the root key, told to devices as they enrol."""
+    """Return the calls of this room. `root`: the thumbprint of the root key, which devices get at their enrolment."""
     found = Blueprint("accounts", __name__)
     _add_enrolment(found, authenticator, root)
     _add_self(found, authenticator)
@@ -145,7 +145,7 @@ def _note_refusal(authenticator: Authenticator, status: int) -> None:
         kind, who = SecurityKind.RIGHT_REFUSED, (caller.kind, caller.label if caller.kind == "person" else caller.id)
     elif status == 401 and caller is None and "Authorization" in request.headers:
         kind, who = SecurityKind.TOKEN_REFUSED, None
-    else:  # told elsewhere (a wrong password, PIN or code), or nobody tried anything (a browser's first visit)
+    else:  # Reported elsewhere (a wrong password, PIN or code), or nobody tried anything (a browser's first visit)
         return
     authenticator.store.security.tell(
         kind,
@@ -199,10 +199,11 @@ def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device
         key = ProofKey.of(jwk)
     except BadKey as error:
         raise invalid("$.jwk", str(error)) from None
-    # The proof comes first: a code is not used up by somebody who cannot use the key.
+    # The proof comes first, so that a caller without the key cannot use up a code.
     authenticator.prove(request, key, None, seen_as=thumbprint(jwk))
     store, at = authenticator.store, authenticator.clock.now()
-    # So does the code: it has 60 bits, and no guess of others at the same address keeps the right one out.
+    # The code comes first too: it has 60 bits, and other people's guesses from the same address do not block the right
+    # code.
     try:
         return store.devices.enrol(asked.code, jwk, at=at, label=asked.label)
     except CodeRefused:
@@ -210,7 +211,7 @@ def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device
 
 
 def _wrong_code(authenticator: Authenticator, at: datetime) -> Problem:
-    """Count a wrong code at its place; return the problem to answer it with, which waits longer after many."""
+    """Count a wrong code at its place. Return the problem for the answer, with a longer wait after many wrong codes."""
     store, place = authenticator.store, authenticator.source(request)
     try:
         store.count_wrong_code(place, at)
@@ -314,7 +315,7 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
 
 
 def _second_step(authenticator: Authenticator, person: Person, code: str | None, at: datetime) -> bool:
-    """Check a code against the person's second steps; False for a person without a second step."""
+    """Check a code with the person's second steps. Return False for a person without a second step."""
     store = authenticator.store
     if not store.has_second_step(person):
         return False

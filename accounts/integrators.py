@@ -1,4 +1,4 @@
-"""Integrators: other organisations' servers, known by a bearer token, restricted to points and actions."""
+"""Integrators: other organisations' servers, known by a bearer token, with rights at points."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from accounts.tables import INTEGRATORS
 from edge.ids import new_id
 
 USED_EVERY: Final = timedelta(hours=1)
-"""The last use of a token is noted no oftener: enough to find a token that nobody needs."""
+"""The last use of a token is recorded at most this often: enough to find a token that nobody needs."""
 
 
 class UnknownIntegrator(LookupError):
@@ -28,9 +28,9 @@ class UnknownIntegrator(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Integrator:
-    """A server with a bearer token; its rights end at `expires_at` or when revoked.
+    """A server with a bearer token. Its rights end at `expires_at` or when it is revoked.
 
-    `used_at` is no finer than `USED_EVERY`.
+    `used_at` is not more precise than `USED_EVERY`.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Integrator:
     used_at: datetime | None = None
 
     def alive(self, at: datetime) -> bool:
-        """Tell whether its token is good at `at`."""
+        """Return whether its token is valid at `at`."""
         return self.revoked_at is None and at < self.expires_at
 
 
@@ -53,7 +53,9 @@ class Integrators:
         self._database = database
 
     def add(self, label: str, rights: Rights, *, expires_at: datetime, by: str, at: datetime) -> tuple[Integrator, str]:
-        """Add an integrator; return it and its token, told this once. ValueError if it could do nothing or is over."""
+        """Add an integrator. Return it and its token, which is given only this once. Raises ValueError if it has no
+        right or has expired.
+        """
         if not any(rights.values()):
             raise ValueError("an integrator needs a right at a point")
         if expires_at <= at:
@@ -73,7 +75,7 @@ class Integrators:
         return made, token
 
     def by_token_hash(self, token_hash: str) -> Integrator | None:
-        """Return the integrator whose token has this hash, alive or not."""
+        """Return the integrator whose token has this hash, alive or not, or None."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(INTEGRATORS).where(INTEGRATORS.c.token_hash == token_hash)).one_or_none()
         return None if row is None else _integrator(row)
@@ -88,7 +90,7 @@ class Integrators:
         self._database.revision += 1
 
     def used(self, integrator: Integrator, at: datetime) -> None:
-        """Note that the token is in use. Callers do so once in `USED_EVERY`."""
+        """Record that the token is in use. Callers do this once in `USED_EVERY`."""
         with self._database.write() as connection:
             connection.execute(INTEGRATORS.update().where(INTEGRATORS.c.id == integrator.id).values(used_at=at))
 

@@ -1,4 +1,6 @@
-"""The account log: who changed what, append-only. Ids and codes of actions alone; no name, no secret."""
+"""The account log: who changed what. It is append-only and has ids and codes of actions alone, no name and no
+secret.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from accounts.tables import ACCOUNT_LOG
 
 
 class AccountAction(StrEnum):
-    """Everything the account log can tell. Grammar: `<what>-<done>`; `subject` is the id of the <what>."""
+    """All actions in the account log. Grammar: `<what>-<done>`; `subject` is the id of the <what>."""
 
     PERSON_ADDED = "person-added"
     PERSON_DISABLED = "person-disabled"
@@ -71,7 +73,7 @@ def append(
     at: datetime,
     detail: Mapping[str, object] | None = None,
 ) -> None:
-    """Write one line, in the transaction of the change that it tells of."""
+    """Write one line, in the transaction of its change."""
     line = {"at": at, "actor": by, "action": action.value, "subject": subject, "detail": dict(detail or {})}
     connection.execute(ACCOUNT_LOG.insert().values(line))
 

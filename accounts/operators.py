@@ -1,4 +1,4 @@
-"""Operators: staff who sign in at a device, and their sessions there, bound to that device."""
+"""Operators: staff who sign in at a device, and their sessions, which are bound to this device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edge.ids import new_id
 
 SESSION_LIVES: Final = timedelta(hours=12)
 SESSIONS_KEPT: Final = timedelta(days=100)
-"""How long after its end a session is remembered: records that a device made offline are held against it."""
+"""How long after its end a session is remembered: offline records of devices are compared with it."""
 
 
 class UnknownOperator(LookupError):
@@ -35,7 +35,9 @@ class UnknownOperator(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class OperatorRecord:
-    """An operator as kept. `code` is what is typed at the counter; `has_pin` as the point wishes."""
+    """An operator in the store. `code` is typed at the counter. `has_pin`: whether there is a PIN, as the point
+    wishes.
+    """
 
     id: str
     code: str
@@ -46,13 +48,13 @@ class OperatorRecord:
     disabled_at: datetime | None
 
     def works_at(self, point: str) -> bool:
-        """Tell whether the operator has any right at `point`, for one service at least."""
+        """Return whether the operator has any right at `point`, for at least one service."""
         places = (key.partition("/")[0] for key, held in self.rights.items() if held)
         return any(place in {point, EVERYWHERE} for place in places)
 
     @property
     def effective(self) -> Rights:
-        """The rights in force: without a PIN nobody supervises, whatever was once granted."""
+        """Return the rights in force: without a PIN, nobody supervises, whatever was granted."""
         if self.has_pin:
             return self.rights
         return {key: held - SUPERVISING for key, held in self.rights.items()}
@@ -68,13 +70,13 @@ class OperatorSession:
     ended_at: datetime | None
 
     def alive(self, at: datetime) -> bool:
-        """Tell whether the session is in force at `at`."""
+        """Return whether the session is in force at `at`."""
         return self.ended_at is None and self.operator.disabled_at is None and at < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session just opened, with its token, told this once."""
+    """A new session with its token, which is given only this once."""
 
     session: OperatorSession
     token: str = field(repr=False)
@@ -93,7 +95,7 @@ class Operators:
         """Add an operator. Raises NameTaken if the code is in use, WeakSecret for a bad PIN, ValueError without any
         right.
 
-        Whoever answers for what others did has a PIN: WeakSecret without one.
+        An operator who may decide about other people's acts needs a PIN: WeakSecret without one.
         """
         if not any(rights.values()):
             raise ValueError("an operator needs a right at a point")
@@ -122,7 +124,7 @@ class Operators:
     def set_pin(self, code: str, pin: str | None, *, by: str, at: datetime) -> None:
         """Give an operator another PIN, None for none. Raises UnknownOperator or WeakSecret.
 
-        The operator's sessions end, and failures with the old PIN are forgotten.
+        The operator's sessions end, and failures with the old PIN are deleted.
         """
         kept = None if pin is None else hash_pin(pin)
         changed = self._change(
@@ -142,7 +144,7 @@ class Operators:
     def _change(
         self, code: str, values: dict[str, Any], action: AccountAction, *, by: str, at: datetime, **detail: object
     ) -> str:
-        """Change an active operator's row, tell the log, and return the operator's id."""
+        """Change an active operator's row and write the log. Return the operator's id."""
         active = sa.and_(OPERATORS.c.code == code, OPERATORS.c.disabled_at.is_(None))
         with self._database.write() as connection:
             row = connection.execute(sa.select(OPERATORS).where(active)).one_or_none()
@@ -169,7 +171,7 @@ class Operators:
             return [_operator(row) for row in connection.execute(sa.select(OPERATORS).order_by(OPERATORS.c.code))]
 
     def last_sign_ins(self) -> Mapping[str, datetime]:
-        """Return, by operator's id, when the last session that is remembered began."""
+        """Return, by operator's id, when the last remembered session began."""
         held = OPERATOR_SESSIONS.c
         query = sa.select(held.operator_id, sa.func.max(held.opened_at).label("last")).group_by(held.operator_id)
         with self._database.read() as connection:
@@ -185,13 +187,14 @@ class Operators:
     def sign_in(self, device: Device, code: str, pin: str | None, *, at: datetime) -> OpenedSession:
         """Open a session of an operator at a device.
 
-        WrongCredentials, always the same and after the same work, for an unknown or disabled operator, one without any
-        right at the device's point, and a wrong PIN; TooSoon after several failures at this device.
+        WrongCredentials is always the same, after the same work: for an unknown or disabled operator, an operator
+        without any right at the device's point, and a wrong PIN. TooSoon is raised after several failures at this
+        device.
         """
         code, pin = typed.plain(code), None if pin is None else typed.digits(pin)
         attempt = Attempt.of("operator", code, device.id)
         row, everybody = self._admitted(attempt, device, code, at)
-        # The slow hash runs outside any transaction, and also when there is nothing to compare with.
+        # The slow hash runs outside any transaction, and also if there is nothing to compare with.
         right = matches(pin or "", None if row is None else row.pin)
         free = row is not None and row.pin is None and pin is None
         operator = None if row is None or row.disabled_at is not None or not (right or free) else _operator(row)
@@ -206,7 +209,7 @@ class Operators:
     def _admitted(
         self, attempt: Attempt, device: Device, code: str, at: datetime
     ) -> tuple[Row[Any] | None, Attempt | None]:
-        """Count the attempt at this operator and, unless that operator is known here, at the whole device."""
+        """Count the attempt at this operator and, unless this operator is known here, at the whole device."""
         everybody: Attempt | None = Attempt.of("device", device.id, device.id)
         try:
             with self._database.write() as connection:
@@ -233,7 +236,7 @@ class Operators:
         return OpenedSession(session, token)
 
     def session(self, token_hash: str) -> OperatorSession | None:
-        """Return the session whose token has this hash, alive or not."""
+        """Return the session whose token has this hash, alive or not, or None."""
         both = sa.join(OPERATOR_SESSIONS, OPERATORS, OPERATORS.c.id == OPERATOR_SESSIONS.c.operator_id)
         held = OPERATOR_SESSIONS.c
         query = sa.select(OPERATORS, held.device_id, held.expires_at, held.ended_at).select_from(both)
@@ -242,9 +245,9 @@ class Operators:
         return None if row is None else OperatorSession(_operator(row), row.device_id, row.expires_at, row.ended_at)
 
     def on_duty(self, operator_id: str, device_id: str, at: datetime, leeway: timedelta) -> OperatorRecord | None:
-        """Return the operator if signed in at this device at `at`, give or take `leeway` between two clocks; else None.
+        """Return the operator if signed in at this device at `at`, within the `leeway` between two clocks, or None.
 
-        Sessions are known for `SESSIONS_KEPT` after their end. An operator taken out of use was none from then on.
+        Sessions are known for `SESSIONS_KEPT` after their end. A disabled operator counts as signed out from then on.
         """
         held, who = OPERATOR_SESSIONS.c, OPERATORS.c
         theirs = sa.and_(held.operator_id == operator_id, held.device_id == device_id)
@@ -261,7 +264,7 @@ class Operators:
         return None if row is None else _operator(row)
 
     def sign_out(self, token: str, device: Device, *, at: datetime) -> None:
-        """End a session of this device; an unknown session is ignored."""
+        """End a session of this device. An unknown session is ignored."""
         held = OPERATOR_SESSIONS.c
         mine = sa.and_(held.token_hash == hash_token(token), held.device_id == device.id, held.ended_at.is_(None))
         with self._database.write() as connection:
@@ -270,7 +273,7 @@ class Operators:
 
 
 def _refuse_open_supervisor(rights: Rights, *, has_pin: bool) -> None:
-    """Raise WeakSecret for an operator with a supervisor's rights and without a PIN."""
+    """Raise WeakSecret for an operator with a supervisor's rights but without a PIN."""
     if not has_pin and any(held & SUPERVISING for held in rights.values()):
         raise WeakSecret("a supervisor needs a PIN: void-any and override answer for what others did")
 

@@ -22,11 +22,11 @@ from accounts.tables import PEOPLE, PERSON_SESSIONS
 from edge.ids import new_id
 
 NO_PASSWORD: Final = "!"  # noqa: S105 - a mark, and no hash of anything
-"""Replaces the password hash of people who sign in by single sign-on alone."""
+"""Replaces the password hash of people who sign in only by single sign-on."""
 
 
 class NameTaken(ValueError):
-    """Somebody has this name or code already."""
+    """Somebody already has this name or code."""
 
 
 class UnknownPerson(LookupError):
@@ -34,26 +34,26 @@ class UnknownPerson(LookupError):
 
 
 class LastAdministrator(ValueError):
-    """Nobody would be left who rules over accounts; the message says what to do first."""
+    """No administrator would be left. The message says what to do first."""
 
     def __init__(self) -> None:
         super().__init__("this is the last administrator: give somebody else the role first")
 
 
 class OwnRoles(ValueError):
-    """Nobody takes the own role of administrator away."""
+    """Nobody may take away their own role of administrator."""
 
     def __init__(self) -> None:
         super().__init__("nobody takes the own role of administrator away: another administrator does")
 
 
 class WrongCredentials(Exception):
-    """The sign-in is refused; no answer tells why."""
+    """The sign-in is refused. The answer never says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person with a password. `name` is what is typed to sign in; case and width of its letters do not matter."""
+    """A person with a password. `name` is typed to sign in. The case and width of its letters do not matter."""
 
     id: str
     name: str
@@ -70,9 +70,10 @@ class People:
         self._security = security
 
     def add(self, name: str, password: str | None, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> Person:
-        """Add a person; NameTaken, WeakSecret, or ValueError without any role. A bare role holds everywhere.
+        """Add a person. Raises NameTaken, WeakSecret, or ValueError without any role. A role without scope holds
+        everywhere.
 
-        Without a password the person comes by single sign-on alone.
+        Without a password, the person signs in only by single sign-on.
         """
         made = Person(new_id(), name, _grants(roles), at, None)
         if not made.grants or not name.strip():
@@ -114,7 +115,7 @@ class People:
         self._database.revision += 1
 
     def enable(self, person_id: str, *, by: str, at: datetime) -> None:
-        """Let a person who was taken out of use sign in again. Raises UnknownPerson for anybody else."""
+        """Allow a disabled person to sign in again. Raises UnknownPerson for anybody else."""
         gone = sa.and_(PEOPLE.c.id == person_id, PEOPLE.c.disabled_at.is_not(None))
         with self._database.write() as connection:
             if connection.execute(PEOPLE.update().where(gone).values(disabled_at=None)).rowcount != 1:
@@ -127,10 +128,10 @@ class People:
             return [person_of(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.name))]
 
     def check(self, name: str, password: str, *, source: str, at: datetime) -> Person:
-        """Return the person of a name and password; `source` is where the request comes from (an address).
+        """Return the person with a name and password. `source` is the address of the request.
 
-        WrongCredentials, always the same and after the same work, for an unknown name, a disabled person and a wrong
-        password; TooSoon after several failures from there. Both stand in the security log.
+        WrongCredentials is always the same, after the same work: for an unknown name, a disabled person and a wrong
+        password. TooSoon is raised after several failures from there. Both are in the security log.
         """
         attempt, who = Attempt.of("person", name, source), ("person", name)
         try:
@@ -140,7 +141,7 @@ class People:
         except TooSoon:
             self._security.note(SecurityKind.SIGN_IN_LOCKED, at=at, who=who, place=source)
             raise
-        # The slow hash runs outside any transaction, and also when there is nothing to compare with.
+        # The slow hash runs outside any transaction, and also if there is nothing to compare with.
         kept = None if row is None or row.password == NO_PASSWORD else row.password
         if not matches(password, kept) or row is None or row.disabled_at is not None:
             self._security.note(SecurityKind.SIGN_IN_FAILED, at=at, who=who, place=source)
@@ -150,13 +151,13 @@ class People:
         return person_of(row)
 
     def knows_password(self, person: Person, password: str) -> bool:
-        """Tell whether a password is the person's, when a signed-in person signs in again."""
+        """Return whether a password is the person's, when a signed-in person signs in again."""
         with self._database.read() as connection:
             kept = connection.execute(sa.select(PEOPLE.c.password).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
         return matches(password, None if kept == NO_PASSWORD else kept)
 
     def has_password(self, person: Person) -> bool:
-        """Tell whether the person can sign in with a password; else by single sign-on alone."""
+        """Return whether the person can sign in with a password; otherwise only by single sign-on."""
         with self._database.read() as connection:
             kept = connection.execute(sa.select(PEOPLE.c.password).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
         return kept not in {None, NO_PASSWORD}
@@ -170,13 +171,13 @@ class People:
         return person_of(row)
 
     def named(self, name: str) -> Person:
-        """Return an active person by the name that is typed. Raises UnknownPerson."""
+        """Return an active person by the typed name. Raises UnknownPerson."""
         with self._database.read() as connection:
             return person_of(_active(connection, name))
 
     def link(self, name: str, issuer: str, subject: str, *, by: str, at: datetime) -> None:
-        """Let a person come by single sign-on as `subject` of `issuer`. Raises UnknownPerson or NameTaken if another
-        does.
+        """Allow a person to sign in by single sign-on as `subject` of `issuer`. Raises UnknownPerson, or NameTaken if
+        another person does.
         """
         with self._database.write() as connection:
             row = _active(connection, name)
@@ -188,14 +189,14 @@ class People:
             journal.append(connection, AccountAction.PERSON_LINKED, row.id, by=by, at=at)
 
     def linked(self, issuer: str, subject: str) -> Person | None:
-        """Return the active person who comes as `subject` of `issuer`."""
+        """Return the active person who signs in as `subject` of `issuer`, or None."""
         mine = sa.and_(PEOPLE.c.linked == hash_link(issuer, subject), PEOPLE.c.disabled_at.is_(None))
         with self._database.read() as connection:
             row = connection.execute(sa.select(PEOPLE).where(mine)).one_or_none()
         return None if row is None else person_of(row)
 
     def is_linked(self, person: Person) -> bool:
-        """Tell whether the person comes by single sign-on already."""
+        """Return whether the person already signs in by single sign-on."""
         with self._database.read() as connection:
             kept = connection.execute(sa.select(PEOPLE.c.linked).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
         return kept is not None
@@ -203,7 +204,8 @@ class People:
     def set_roles(self, name: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> None:
         """Give a person these roles, in force at the next request. Raises UnknownPerson, ValueError for none.
 
-        Raises LastAdministrator or OwnRoles if nobody else would be left, or a person would take the own role away.
+        Raises LastAdministrator if no administrator would be left, OwnRoles if a person would take away their own role
+        of administrator.
         """
         granted = _grants(roles)
         kept = saved_grants(granted)
@@ -218,12 +220,12 @@ class People:
 
 
 def hash_link(issuer: str, subject: str) -> str:
-    """Return under what an account at an identity provider is known; exact letters count there."""
+    """Return the name under which an account at an identity provider is known. Exact letters count there."""
     return hash_token(f"{issuer}\0{subject}")
 
 
 def saved_grants(grants: Iterable[Grant]) -> list[str]:
-    """Return grants as the store and an answer hold them: texts, sorted."""
+    """Return grants in the form of the store and of an answer: sorted texts."""
     return sorted(map(str, grants))
 
 
@@ -232,7 +234,7 @@ def _grants(roles: Iterable[Role | Grant]) -> frozenset[Grant]:
 
 
 def _keep_administrator(connection: Connection, row: Row[Any], granted: frozenset[Grant], by: str) -> None:
-    """Refuse a change after which nobody would rule over accounts, or by which a person loses that role by own hand."""
+    """Refuse a change that leaves no administrator, or by which a person removes their own role of administrator."""
     if not _administers(row.roles) or _administers(saved_grants(granted)):
         return
     if by == f"person:{row.id}":

@@ -1,4 +1,6 @@
-"""The problems that only this room answers with. Each says the same whatever the cause: why is nobody's business."""
+"""The problems that only this room answers with. Each has the same words whatever the cause, which nobody needs to
+know.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rights per point, department, tier and action, and who calls. Values only: no store, no clock, no framework.
+"""Rights per point, department, tier and action, and the caller. Values only: no store, no clock, no framework.
 
-Rights in force are the device's and the operator's together (docs/design.md §3).
+A right is in force only if both the device and the operator have it (docs/design.md §3).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from accounts.problems import CONFIRM_AGAIN, OPERATOR_NEEDED
 from edge.problems import Problem
 
 EVERYWHERE = "*"
-"""Stands for every point in a mapping of rights, for every department or tier in a grant."""
+"""Stands for every point in a mapping of rights, and for every department or tier in a grant."""
 
 
 class Right(StrEnum):
     """One thing that a caller may do (docs/design.md §3).
 
-    `documents` is another server's: to fetch all that the issuer signs; `intake` a platform's: to hand applications in.
-    Those from `holders` on are people's alone:
-    the register, cards, applications (take in and read, review first, decide), accounts, keys, and running the system.
+    `documents` is for another server: to fetch everything that the issuer signs. `intake` is for a platform: to hand in
+    applications. The rights from `holders` on are for people alone: the register, cards, applications (take in and
+    read, first review, decide), accounts, keys, and running the system.
     """
 
     CHECK_IN = "check-in"
@@ -47,7 +47,7 @@ class Right(StrEnum):
 
 
 class Role(StrEnum):
-    """What a person is to the system; a person may have several."""
+    """The role of a person. A person may have several roles."""
 
     OFFICER = "officer"
     REVIEWER = "reviewer"
@@ -61,17 +61,17 @@ class Role(StrEnum):
 
 
 Rights = Mapping[str, frozenset[Right]]
-"""Point code, or `EVERYWHERE`, to the rights there. `point/service` narrows them to one service (docs/design.md §3)."""
+"""Point code, or `EVERYWHERE`, to the rights there. `point/service` limits them to one service (docs/design.md §3)."""
 
 DEPARTMENT: Final = "dept-"
-"""A department's own place is this and its code: rights are given there as at a point."""
+"""This prefix and a department's code are the department's own place, where rights are given as at a point."""
 
 SMALLEST = frozenset({Right.CHECK_IN})
-"""What a device, an integrator or an operator gets when nothing is said."""
+"""The rights of a device, an integrator or an operator if none are named."""
 
 SUPERVISING: Final = frozenset({Right.VOID_ANY, Right.OVERRIDE})
-"""Rights that answer for what another person did: never in force without somebody who is named in the log, an operator
-at the device or a person who signed in.
+"""Rights to decide about another person's acts. They are in force only with somebody whom the log names: an operator at
+the device, or a person who signed in.
 """
 
 PEOPLE_ONLY = frozenset(
@@ -86,10 +86,10 @@ PEOPLE_ONLY = frozenset(
         Right.SYSTEM,
     }
 )
-"""Rights that come with a person's role alone: no device, operator or integrator is given them."""
+"""Rights that come only with a person's role: no device, operator or integrator gets them."""
 
 CONFIRMED_FOR: Final = timedelta(minutes=10)
-"""For so long after a full sign-in the holder of a session may change keys and accounts, or ask for a name."""
+"""How long after a full sign-in the holder of a session may change keys and accounts, or ask for a name."""
 
 NEEDS_FACTOR: Final = frozenset(
     {
@@ -105,7 +105,7 @@ NEEDS_FACTOR: Final = frozenset(
         Right.SYSTEM,
     }
 )
-"""What shows names, decides, or rules over accounts, devices and keys: a person has none of it by a password alone."""
+"""The rights to see names, to decide, or to manage accounts, devices and keys. A password alone gives none of them."""
 
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OFFICER: frozenset({Right.HOLDERS, Right.CARDS, Right.APPLICATIONS}),
@@ -118,7 +118,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.SUPERVISOR: frozenset({Right.BOOKINGS, Right.NAMES, Right.STATEMENT, Right.OVERRIDE}),
     Role.SYSTEM_OPERATOR: frozenset({Right.SYSTEM}),
 }
-"""What each role may do. No role opens a counter."""
+"""The rights of each role. No role includes the rights of a counter."""
 
 SCOPES: Mapping[Role, Literal["department", "tier"]] = {
     Role.REVIEWER: "department",
@@ -126,20 +126,20 @@ SCOPES: Mapping[Role, Literal["department", "tier"]] = {
     Role.DESK: "department",
     Role.SUPERVISOR: "department",
 }
-"""The roles that can be narrowed, and to what; the others hold everywhere."""
+"""The roles that can be limited, and to what. The other roles hold everywhere."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """A role, narrowed to one department or tier where `scope` names it; written `reviewer:hrss` or `officer`."""
+    """A role, limited to one department or tier if `scope` names it. It is written `reviewer:hrss` or `officer`."""
 
     role: Role
     scope: str = EVERYWHERE
 
     @classmethod
     def parse(cls, text: str) -> Grant:
-        """Return what `str` makes of a grant. Raises ValueError for an unknown role or a scope that the role does not
-        take.
+        """Return the grant in a text that `str` made. Raises ValueError for an unknown role or a scope that the role
+        does not allow.
         """
         name, _, scope = text.partition(":")
         role = Role(name)
@@ -153,7 +153,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A member of staff signed in at a device. `rights` as in `Caller`; `name` is for the screen, never for a log."""
+    """A member of staff who is signed in at a device. `rights` as in `Caller`. `name` is for the screen, never for a
+    log.
+    """
 
     id: str
     name: str
@@ -162,14 +164,14 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, and what that one may do where.
+    """Who sent a request, and which rights the caller has where.
 
-    `kind` and `id` name the device, integrator or person; `point` is a device's place, else None; `operator` the
-    member of staff signed in at the device; `grants` a person's roles. `needs_operator`: a device that has no right at
-    all while nobody is signed in there, so that leaving the operator out never widens a right. `session` and
-    `confirmed_at` are a person's: which session, and when its holder last signed in in full. `lacks_factor`: some of
-    the person's rights wait for a second step that was not taken. `call` names the signed call by which a device asks,
-    None for callers that sign nothing.
+    `kind` and `id` name the device, integrator or person. `point` is a device's place, otherwise None. `operator` is
+    the member of staff signed in at the device. `grants` are a person's roles. `needs_operator`: the device has no
+    right at all while nobody is signed in there, so that leaving out the operator never adds a right. `session` and
+    `confirmed_at` are a person's: the session, and the time of the last full sign-in. `lacks_factor`: some of the
+    person's rights need a second step that was not taken. `call` names the signed call of a device, or is None for
+    callers that sign nothing.
     """
 
     kind: Literal["device", "integrator", "person"]
@@ -186,17 +188,17 @@ class Caller:
     call: str | None = None
 
     def confirmed(self, at: datetime, within: timedelta) -> bool:
-        """Tell whether a person signed in in full within this time; others have nothing to confirm."""
+        """Return whether a person made a full sign-in within this time. True for callers that are no person."""
         return self.kind != "person" or (self.confirmed_at is not None and at - self.confirmed_at < within)
 
     def require_confirmed(self, at: datetime) -> None:
-        """Raise `Problem` confirm-again unless a person signed in in full a short while ago (`CONFIRMED_FOR`)."""
+        """Raise `Problem` confirm-again unless a person made a full sign-in a short time ago (`CONFIRMED_FOR`)."""
         if not self.confirmed(at, CONFIRMED_FOR):
             raise Problem(CONFIRM_AGAIN.code)
 
     @property
     def supervisor(self) -> str | None:
-        """The id of whoever answers for another's act: the operator, or the person who signed in; else None."""
+        """The id of the person who answers for another's act: the operator, or the person who signed in, or None."""
         return self.id if self.kind == "person" and self.operator is None else self.operator_id
 
     @property
@@ -206,13 +208,15 @@ class Caller:
 
     @property
     def unstaffed(self) -> bool:
-        """Whether this is a device that needs an operator, and nobody is signed in."""
+        """Whether this is a device that needs an operator while nobody is signed in."""
         return self.needs_operator and self.operator is None
 
     def may(self, right: Right, point: str, service: str | None = None) -> bool:
-        """Tell whether `right` is in force at `point`: the caller's and, when one is signed in, the operator's too.
+        """Return whether `right` is in force at `point`: the caller must have it and, if an operator is signed in, the
+        operator too.
 
-        A right narrowed to services holds for those alone; without `service` it is asked for the whole point.
+        A right limited to services holds for these services alone. Without `service`, the right must hold for the whole
+        point.
         """
         unnamed = self.operator is None and self.kind != "person"
         if unnamed and (self.needs_operator or right in SUPERVISING):
@@ -220,46 +224,53 @@ class Caller:
         return all(_holds(rights, right, point, service) for rights in self._held())
 
     def may_some(self, right: Right, point: str) -> bool:
-        """Tell whether `right` is in force at `point` for one service at least: the service itself is asked later."""
+        """Return whether `right` is in force at `point` for at least one service. The service itself is checked
+        later.
+        """
         named = {service for rights in self._held() for service in _services(rights, right, point)}
         return self.may(right, point) or any(self.may(right, point, service) for service in named)
 
     def may_look(self, point: str) -> bool:
-        """Tell whether a card may be looked at: a device that needs an operator may do so while nobody is signed in."""
+        """Return whether the caller may look at a card. A device that needs an operator may do so while nobody is
+        signed in.
+        """
         if not self.unstaffed:
             return self.may_some(Right.CHECK_IN, point)
         return replace(self, needs_operator=False).may_some(Right.CHECK_IN, point)
 
     def require(self, right: Right, point: str, service: str | None = None) -> None:
-        """Raise `Problem` not-permitted unless `right` is in force at `point`; operator-needed where one may have it.
+        """Raise `Problem` not-permitted unless `right` is in force at `point`; operator-needed if an operator may have
+        it.
 
-        A point that does not exist and a point of others give the very same answer, so that nobody can list points.
+        The answer is the same for an unknown point and for other people's points, so that nobody can list points.
         """
         if not self.may(right, point, service):
             raise self.refusal(right, point, service)
 
     def refusal(self, right: Right, point: str, service: str | None = None) -> Problem:
-        """Return the problem of a right that is not in force: of an operator missing where the device has the right."""
+        """Return the problem of a right that is not in force: a missing operator if the device has the right."""
         held = service is None and _services(self.rights, right, point)
         if self.unstaffed and (held or _holds(self.rights, right, point, service)):
             return Problem(OPERATOR_NEEDED.code)
         return Problem("not-permitted")
 
     def holds(self, right: Right) -> bool:
-        """Tell whether `right` is in force anywhere: whether a page for it is shown at all."""
+        """Return whether `right` is in force anywhere, so that a page for it is shown."""
         return bool(self.some_points(right))
 
     def covers(self, right: Right, scope: str) -> bool:
-        """Tell whether a person's `right` reaches the department or tier that `scope` names."""
+        """Return whether a person's `right` covers the department or tier `scope`."""
         reach = {grant.scope for grant in self.grants if right in ROLE_RIGHTS[grant.role]}
         return self.holds(right) and not reach.isdisjoint({scope, EVERYWHERE})
 
     def points(self, right: Right) -> frozenset[str]:
-        """Return the points at which `right` is in force for every service; `EVERYWHERE` stands for all of them."""
+        """Return the points at which `right` is in force for every service. `EVERYWHERE` stands for all points."""
         return self._points(right, self.may)
 
     def some_points(self, right: Right) -> frozenset[str]:
-        """Return the points at which `right` is in force for one service at least; `EVERYWHERE` for all of them."""
+        """Return the points at which `right` is in force for at least one service. `EVERYWHERE` stands for all
+        points.
+        """
         return self._points(right, self.may_some)
 
     def _points(self, right: Right, holds: Callable[[Right, str], bool]) -> frozenset[str]:
@@ -279,13 +290,13 @@ def _holds(rights: Rights, right: Right, point: str, service: str | None = None)
 
 
 def _services(rights: Rights, right: Right, point: str) -> list[str]:
-    """The services to which a right at a point is narrowed."""
+    """Return the services to which a right at a point is limited."""
     split = ((*key.partition("/")[::2], held) for key, held in rights.items())
     return [service for place, service, held in split if service and right in held and place in {point, EVERYWHERE}]
 
 
 def narrowed(rights: frozenset[Right], point: str, services: Iterable[str]) -> dict[str, frozenset[Right]]:
-    """Return rights at a point, for these services alone where any are named."""
+    """Return rights at a point, limited to these services if any are named."""
     keys = [f"{point}/{service}" for service in services] or [point]
     return dict.fromkeys(keys, rights)
 
@@ -295,9 +306,8 @@ def rights_of_grants(
 ) -> dict[str, frozenset[Right]]:
     """Return a person's rights by point. `departments`: each department's points.
 
-    A desk or a supervisor narrowed to a department has its rights at that department and its points; what a reviewer
-    or an approver may do belongs to no point, so that it is told as everywhere and held to the scope by
-    `Caller.covers`.
+    A desk or a supervisor of a department has its rights at the department and its points. The rights of a reviewer or
+    an approver belong to no point: they are given for everywhere, and `Caller.covers` checks the scope.
     """
     found: dict[str, frozenset[Right]] = {EVERYWHERE: frozenset()}
     for grant in grants:
@@ -307,17 +317,17 @@ def rights_of_grants(
 
 
 def without_factor(rights: Rights) -> dict[str, frozenset[Right]]:
-    """Return what is left of a person's rights while no second step was taken."""
+    """Return a person's rights that remain while no second step was taken."""
     return {point: held - NEEDS_FACTOR for point, held in rights.items()}
 
 
 def needs_factor(grants: Iterable[Grant]) -> bool:
-    """Tell whether roles bring a right that needs a second step."""
+    """Return whether roles include a right that needs a second step."""
     return any(ROLE_RIGHTS[grant.role] & NEEDS_FACTOR for grant in grants)
 
 
 _AT_POINTS: Final = frozenset({Role.DESK, Role.SUPERVISOR})
-"""Roles whose rights, narrowed to a department, lie at its points and its own place."""
+"""Roles whose rights, if limited to a department, hold at the department's points and its own place."""
 
 
 def _places(grant: Grant, departments: Mapping[str, Collection[str]]) -> Iterable[str]:
@@ -328,7 +338,9 @@ def _places(grant: Grant, departments: Mapping[str, Collection[str]]) -> Iterabl
 
 
 def parse_rights(names: Iterable[str]) -> frozenset[Right]:
-    """Return the rights named, `SMALLEST` when none is. ValueError for a name that is no right, or a person's alone."""
+    """Return the named rights, or `SMALLEST` if none is named. Raises ValueError for a name that is no right, or that
+    is a right of people alone.
+    """
     found = frozenset(Right(name) for name in names) or SMALLEST
     if found & PEOPLE_ONLY:
         raise ValueError(f"{min(found & PEOPLE_ONLY)} comes with a person's role alone")
@@ -336,10 +348,10 @@ def parse_rights(names: Iterable[str]) -> frozenset[Right]:
 
 
 def save_rights(rights: Rights) -> dict[str, list[str]]:
-    """Return rights as a store or an answer holds them: sorted, so that equal rights are equal text."""
+    """Return rights in the form of a store or an answer: sorted, so that equal rights are equal text."""
     return {point: sorted(rights[point]) for point in sorted(rights)}
 
 
 def load_rights(kept: Mapping[str, Iterable[str]]) -> dict[str, frozenset[Right]]:
-    """Return what `save_rights` made."""
+    """Return the rights that `save_rights` wrote."""
     return {point: frozenset(Right(name) for name in names) for point, names in kept.items()}

@@ -1,7 +1,8 @@
-"""The security log: attempts that failed, locks, refused rights. Append-only; no name, address, token or code in clear.
+"""The security log: failed attempts, locks, refused rights. It is append-only, without names, addresses, tokens or
+codes in clear text.
 
-Whose attempt it was and where it came from stand as keyed hashes: they join within the log, and tell whoever has the
-server's secret and a name in hand; they tell nobody else anything.
+The subject and the place of an attempt are keyed hashes. Equal hashes in the log belong together. They tell something
+only to a reader with the server's secret and a name.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from edge.sealing import derive, keyed_hash
 _log = logging.getLogger("yunju.accounts")
 
 SAME_MOST: Final = 20
-"""So many events of one kind, subject and place are written in an hour by one process; all are counted in /metrics."""
+"""How many events of one kind, subject and place one process writes in an hour. All events are counted in /metrics."""
 _WINDOW: Final = timedelta(hours=1)
 _REMEMBERED: Final = 10_000
 
 
 class SecurityKind(StrEnum):
-    """Everything that the security log can tell. Grammar: `<what>-<how it ended>`."""
+    """All kinds in the security log. Grammar: `<what>-<how it ended>`."""
 
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_IN_LOCKED = "sign-in-locked"
@@ -62,7 +63,7 @@ show_security_events(kind.value for kind in SecurityKind)
 class SecurityEvent:
     """One line. `subject` and `place` are keyed hashes, or None if there is none; `detail` holds codes alone.
 
-    `more`: further events of this kind, subject and place within the hour were counted and not written.
+    `more`: how many further events of this kind, subject and place within the hour were counted but not written.
     """
 
     id: int
@@ -75,10 +76,10 @@ class SecurityEvent:
 
 
 class EventFacts(TypedDict):
-    """The facts of an event to be noted.
+    """The facts of an event to record.
 
-    `who` is a kind of subject and its name, such as `("person", "hrss-017")`, `("device", id)` or `("card", number)`;
-    `place` the address that the request came from; `detail` codes of ours, never what a client typed.
+    `who` is a kind of subject and its name, such as `("person", "hrss-017")`, `("device", id)` or `("card", number)`.
+    `place` is the address of the request. `detail` holds codes of this product, never a client's text.
     """
 
     at: datetime
@@ -88,7 +89,9 @@ class EventFacts(TypedDict):
 
 
 class SecurityLog:
-    """The security log of one store. `secret` is the server's: with another the hashes join no longer."""
+    """The security log of one store. `secret` is the server's. After a change of the secret, old and new hashes no
+    longer match.
+    """
 
     def __init__(self, database: AccountsDatabase, secret: bytes) -> None:
         self._database = database
@@ -111,14 +114,16 @@ class SecurityLog:
             connection.execute(T.insert().values(row | {"more": turn == SAME_MOST}))
 
     def tell(self, kind: SecurityKind, **facts: Unpack[EventFacts]) -> None:
-        """Note an event as `note` does, but a busy store turns no refusal into an outage: the event is counted."""
+        """Record an event as `note` does. A busy store must not turn a refusal into an outage: the event is then only
+        counted.
+        """
         try:
             self.note(kind, **facts)
         except OperationalError:
             _log.warning("a security event was counted and not written", extra={"safe_fields": {"kind": kind.value}})
 
     def subject(self, kind: str, name: str) -> str:
-        """Return under what hash the log tells of a subject: to find a person's or a device's events."""
+        """Return the hash under which the log names a subject, to find the events of a person or a device."""
         return b64u(keyed_hash(self._key, kind, folded(name)))[:22]
 
     def _turn(self, key: tuple[str, str | None, str | None], at: datetime) -> int:
@@ -140,9 +145,9 @@ class SecurityLog:
         subject: str | None = None,
         span: tuple[datetime, datetime] | None = None,
     ) -> Sequence[SecurityEvent]:
-        """Return events, newest first; all of them can be reached by `offset`, however many are newer.
+        """Return events, newest first. `offset` reaches all events, however many are newer.
 
-        `span`: from the first instant on and before the second.
+        `span`: from the first instant on, and before the second.
         """
         query = sa.select(T).order_by(T.c.id.desc()).limit(limit).offset(offset)
         if wanted := [kind.value for kind in kinds]:
@@ -155,7 +160,7 @@ class SecurityLog:
             return [_event(row) for row in connection.execute(query)]
 
     def failures(self, name: str, since: datetime) -> int:
-        """Count the failed sign-ins at a person's name since an instant."""
+        """Return the number of failed sign-ins at a person's name since an instant."""
         failed = [SecurityKind.SIGN_IN_FAILED.value, SecurityKind.FACTOR_FAILED.value]
         mine = sa.and_(T.c.subject == self.subject("person", name), T.c.kind.in_(failed), T.c.at >= since)
         with self._database.read() as connection:

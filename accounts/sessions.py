@@ -1,6 +1,7 @@
-"""Sessions of people: opened by a sign-in, ended by leaving, after 30 idle minutes or 12 hours, or by an administrator.
+"""Sessions of people. A sign-in opens a session. A sign-out ends it, or 30 idle minutes, or 12 hours, or an
+administrator.
 
-Each request reads its session again, so that an end counts at once in every process.
+Each request reads its session again, so that its end counts at once in every process.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ _BROWSERS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chro
 
 @dataclass(frozen=True, slots=True)
 class PersonSession:
-    """A person signed in. `factor_at` is when the second step was taken, None for a password alone.
+    """A signed-in person. `factor_at` is the time of the second step, or None for a password alone.
 
-    `place` is a coarse network, `agent` browser and system; `new_place`: the person had not signed in from there within
-    30 days.
+    `place` is a coarse network, `agent` is the browser and the system. `new_place`: the person had not signed in from
+    there within 30 days.
     """
 
     id: str
@@ -52,14 +53,14 @@ class PersonSession:
     new_place: bool
 
     def alive(self, at: datetime) -> bool:
-        """Tell whether the session is in force at `at`."""
+        """Return whether the session is in force at `at`."""
         in_time = at < self.expires_at and at - self.used_at < SESSION_IDLE
         return in_time and self.ended_at is None and self.person.disabled_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPersonSession:
-    """A session just opened, with its token, told this once."""
+    """A new session with its token, which is given only this once."""
 
     session: PersonSession
     token: str = field(repr=False)
@@ -67,7 +68,7 @@ class OpenedPersonSession:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where a sign-in comes from: `source` is an address, `agent` what the browser says of itself."""
+    """The origin of a sign-in: `source` is an address, `agent` is the browser's description of itself."""
 
     source: str
     agent: str = ""
@@ -75,7 +76,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What the page tells a person at sign-in: events since the last sign-in."""
+    """What the page shows a person at sign-in: events since the last sign-in."""
 
     last: PersonSession | None
     failures: int
@@ -90,7 +91,7 @@ class Sessions:
         self._security = security
 
     def open(self, person: Person, arrival: Arrival, *, factor: bool, at: datetime) -> OpenedPersonSession:
-        """Open a session for whoever has shown who they are; `factor`: by a second step too."""
+        """Open a session for a person who has proved their identity. `factor`: also by a second step."""
         token, hashed = new_token(PERSON_TOKEN), hash_name("place", person.id, arrival.source)
         with self._database.write() as connection:
             made = PersonSession(
@@ -106,7 +107,7 @@ class Sessions:
         return OpenedPersonSession(made, token)
 
     def by_token_hash(self, token_hash: str) -> PersonSession | None:
-        """Return the session whose token has this hash, alive or not."""
+        """Return the session whose token has this hash, alive or not, or None."""
         with self._database.read() as connection:
             row = connection.execute(_all().where(PERSON_SESSIONS.c.token_hash == token_hash)).one_or_none()
         return None if row is None else _session(row)
@@ -118,7 +119,7 @@ class Sessions:
             return [_session(row) for row in connection.execute(mine.order_by(PERSON_SESSIONS.c.opened_at.desc()))]
 
     def since_last(self, session: PersonSession) -> Since:
-        """Return what happened at a person's account between the sign-in before and this one."""
+        """Return the events at a person's account between the last sign-in and this one."""
         all_ = self.of(session.person.id)
         others = [one for one in all_ if one.id != session.id and one.opened_at <= session.opened_at]
         last = others[0] if others else None
@@ -127,31 +128,31 @@ class Sessions:
         return Since(last, failures, [one for one in others if one.new_place and one.opened_at >= begin])
 
     def used(self, session: PersonSession, at: datetime) -> None:
-        """Note that a session is in use. Callers do so once in `NOTED_EVERY`."""
+        """Record that a session is in use. Callers do this once in `NOTED_EVERY`."""
         self._change(session.id, used_at=at)
 
     def confirmed(self, session: PersonSession, *, factor: bool, at: datetime) -> str:
-        """Note that a session's holder has signed in again, and return its new token: the old one is worth nothing."""
+        """Record that a session's holder has signed in again. Return its new token; the old token ends."""
         token = new_token(PERSON_TOKEN)
         values: dict[str, object] = {"confirmed_at": at, "used_at": at, "token_hash": hash_token(token)}
         self._change(session.id, **values, **({"factor_at": at} if factor else {}))
         return token
 
     def sign_out(self, token: str, *, at: datetime) -> None:
-        """End a session by its token; an unknown token is ignored."""
+        """End a session by its token. An unknown token is ignored."""
         with self._database.write() as connection:
             _end(connection, PERSON_SESSIONS.c.token_hash == hash_token(token), at)
 
     def end(self, person_id: str, session_id: str, *, by: str, at: datetime) -> bool:
-        """End one of a person's sessions; False for an unknown or ended session."""
+        """End one of a person's sessions. Return False for an unknown or ended session."""
         return self._end_some(person_id, PERSON_SESSIONS.c.id == session_id, by=by, at=at) > 0
 
     def end_others(self, session: PersonSession, *, by: str, at: datetime) -> int:
-        """End all of a person's sessions but this one; return how many there were."""
+        """End all sessions of a person except this one. Return their number."""
         return self._end_some(session.person.id, PERSON_SESSIONS.c.id != session.id, by=by, at=at)
 
     def end_all(self, person_id: str, *, by: str, at: datetime) -> int:
-        """End all of a person's sessions; return how many there were."""
+        """End all sessions of a person. Return their number."""
         return self._end_some(person_id, sa.true(), by=by, at=at)
 
     def _end_some(self, person_id: str, which: sa.ColumnElement[bool], *, by: str, at: datetime) -> int:
@@ -167,7 +168,7 @@ class Sessions:
 
 
 def arrival_place(source: str) -> str:
-    """Return a coarse network of an address: enough for its owner to know it again, too little to find a desk."""
+    """Return the coarse network of an address: enough for its owner to recognise, too little to find a desk."""
     try:
         network = ip_network(source, strict=False)
     except ValueError:
@@ -176,7 +177,7 @@ def arrival_place(source: str) -> str:
 
 
 def agent_of(text: str) -> str:
-    """Return browser and system, from closed sets, as the browser names itself; `?` for unknown ones."""
+    """Return browser and system, from closed sets, as the browser names itself, or `?` if they are unknown."""
     browser = next((name for sign, name in _BROWSERS if sign in text), "?")
     system = next((name for name in _SYSTEMS if name in text), "?")
     return f"{browser} · {system}"

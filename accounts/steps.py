@@ -1,4 +1,6 @@
-"""Between two steps of a sign-in: who has shown a password and not yet more, for five minutes. Each is used once."""
+"""The time between two steps of a sign-in: a person has shown a password but not the second step, for five minutes.
+Each step is used once.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ STEP_LIVES: Final = timedelta(minutes=5)
 
 
 class StepPurpose(StrEnum):
-    """What a step leads to; a step begun for one cannot be used for another."""
+    """The purpose of a step. A step for one purpose cannot be used for another."""
 
     SIGN_IN = "sign-in"
     CONFIRM = "confirm"
@@ -27,7 +29,7 @@ class StepPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignInStep:
-    """A step that waits for its end. `challenge` is what a passkey has to sign, empty where none was asked."""
+    """A waiting step. `challenge` is the text for a passkey to sign, or empty if none was asked."""
 
     person: Person
     purpose: StepPurpose
@@ -36,13 +38,13 @@ class SignInStep:
 
 
 class Steps:
-    """The steps of one store that wait."""
+    """The waiting steps of one store."""
 
     def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
     def begin(self, person_id: str, purpose: StepPurpose, *, at: datetime, challenge: str = "") -> str:
-        """Begin a step and return its token, told this once."""
+        """Begin a step. Return its token, which is given only this once."""
         token = new_token(PERSON_TOKEN)
         row: dict[str, object] = {"token_hash": hash_token(token), "person_id": person_id, "purpose": purpose.value}
         row |= {"challenge": challenge, "expires_at": at + STEP_LIVES}
@@ -52,7 +54,9 @@ class Steps:
         return token
 
     def find(self, token: str, purpose: StepPurpose, at: datetime) -> SignInStep | None:
-        """Return a step that waits; None for an unknown, used, late or other one, or one of a disabled person."""
+        """Return a waiting step, or None for an unknown, used or late step, a step for another purpose, or a step of a
+        disabled person.
+        """
         both = sa.join(SIGN_IN_STEPS, PEOPLE, PEOPLE.c.id == SIGN_IN_STEPS.c.person_id)
         held = SIGN_IN_STEPS.c
         query = sa.select(PEOPLE, held.purpose, held.challenge, held.expires_at).select_from(both)
@@ -62,13 +66,13 @@ class Steps:
         return None if row is None else SignInStep(person_of(row), purpose, row.expires_at, row.challenge)
 
     def ask(self, token: str, challenge: str) -> None:
-        """Keep the challenge that a passkey has to sign, in place of an earlier challenge."""
+        """Keep the challenge for a passkey, in place of an earlier challenge."""
         mine = SIGN_IN_STEPS.c.token_hash == hash_token(token)
         with self._database.write() as connection:
             connection.execute(SIGN_IN_STEPS.update().where(mine).values(challenge=challenge))
 
     def finish(self, token: str) -> bool:
-        """Use a step up; False if another request did so first."""
+        """Use up a step. Return False if another request did so first."""
         mine = SIGN_IN_STEPS.c.token_hash == hash_token(token)
         with self._database.write() as connection:
             return connection.execute(SIGN_IN_STEPS.delete().where(mine)).rowcount == 1

@@ -1,7 +1,7 @@
-"""The accounts store: everything that is kept about who may do what, behind one door.
+"""The accounts store: all data about who may do what, behind one interface.
 
-Whoever can change this store can give any right to anybody; whoever can only read it learns no token, code or password,
-but could find a PIN of few digits by trying them all, and must not be able to.
+An attacker who can change this store can give any right to anybody. An attacker who can only read it learns no token,
+code or password, but could find a short PIN by trying all PINs, and so must not be able to read it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from accounts.sessions import Sessions
 from accounts.steps import Steps
 
 LONGEST_TOTP: Final = 8
-"""A one-time code has six digits, perhaps with a space; a recovery code has twelve letters."""
+"""A one-time code has six digits, perhaps with a space. A recovery code has twelve letters."""
 
 
 class AccountStore:
-    """People, devices, integrators and operators of one server. Safe between threads; open it after a fork.
+    """People, devices, integrators and operators of one server. Safe between threads. Open it after a fork.
 
-    Each method is one transaction, durable when it returns. Instants are parameters; the store reads no clock.
+    Each method is one transaction, durable on return. Instants are parameters: the store reads no clock.
     """
 
     def __init__(self, database: AccountsDatabase, secret: bytes) -> None:
         self._database = database
         self.revision: Callable[[], int] = partial(getattr, database, "revision")
-        """Grows whenever this process takes a right away: rows remembered from before are then read again."""
+        """Grows whenever this process takes a right away. Rows remembered from before are then read again."""
         self.security = SecurityLog(database, secret)
         self.people = People(database, self.security)
         self.sessions = Sessions(database, self.security)
@@ -50,26 +50,26 @@ class AccountStore:
 
     @classmethod
     def open(cls, url: str, secret: bytes | None = None) -> AccountStore:
-        """Open the store at `url` (`sqlite:///file` or `postgresql://…`) with its tables up to date.
+        """Open the store at `url` (`sqlite:///file` or `postgresql://…`) and update its tables.
 
-        `secret` is the server's: second steps are sealed under it, and the security log's hashes keyed. Without it a
-        random one is taken, which is of use only to whoever needs neither.
+        `secret` is the server's. Second steps are sealed under it, and it is the key of the security log's hashes.
+        Without it, a random secret is used, which is enough only for a caller that needs neither.
         """
         return cls(AccountsDatabase(url), secret or secrets.token_bytes(32))
 
     def migrate(self) -> None:
-        """Bring the tables up to date; `open` has done so."""
+        """Update the tables; `open` has already done this."""
         self._database.migrate()
 
     def log(self, limit: int = 100, offset: int = 0) -> Sequence[JournalNote]:
-        """Return lines of the account log, newest first; `offset` newer lines are left out."""
+        """Return lines of the account log, newest first. `offset` newer lines are left out."""
         with self._database.read() as connection:
             return journal.newest(connection, limit, offset)
 
     def count_wrong_code(self, source: str, at: datetime) -> None:
-        """Count a wrong device code of `source`, after it failed; TooSoon after several from there.
+        """Count a wrong device code from `source`, after it failed. Raises TooSoon after several from there.
 
-        A right code is never counted and never refused: it has 60 bits, so that no number of guesses finds it.
+        A right code is never counted and never refused: it has 60 bits, so that guessing cannot find it.
         """
         try:
             with self._database.write() as connection:
@@ -79,7 +79,7 @@ class AccountStore:
             raise
 
     def admit_factor(self, person: Person, source: str, at: datetime) -> Attempt:
-        """Count a second step as failed before it is tried; TooSoon after several failures from there."""
+        """Count a second step as failed before it is tried. Raises TooSoon after several failures from there."""
         attempt = Attempt.of("factor", person.id, source)
         try:
             with self._database.write() as connection:
@@ -90,11 +90,13 @@ class AccountStore:
         return attempt
 
     def has_second_step(self, person: Person) -> bool:
-        """Tell whether a person has set a second step up; then no session is opened without it."""
+        """Return whether a person has set up a second step. Then no session is opened without it."""
         return bool(self.factors.of(person.id))
 
     def take_second_step(self, person: Person, code: str, *, source: str, at: datetime) -> None:
-        """Use a one-time code or a recovery code up; FactorRefused, TooSoon after several failures from there."""
+        """Use up a one-time code or a recovery code. Raises FactorRefused, or TooSoon after several failures from
+        there.
+        """
         attempt = self.admit_factor(person, source, at)
         try:
             if "-" in code or len(code) > LONGEST_TOTP:
@@ -106,10 +108,10 @@ class AccountStore:
             raise
         self.attempt_succeeded(attempt, at)
 
-    def answer_passkey(  # a browser's answer, what it answers, and for whom
+    def answer_passkey(  # A browser's answer, its question, and the person
         self, person: Person, answer: str, challenge: str, party: RelyingParty, *, source: str, at: datetime
     ) -> None:
-        """Hold a passkey's answer against the person's; FactorRefused, TooSoon as for codes."""
+        """Check a passkey's answer with the person's passkeys. Raises FactorRefused, or TooSoon as for codes."""
         attempt = self.admit_factor(person, source, at)
         try:
             self.factors.check_passkey(person.id, answer, challenge, party, at)
@@ -119,7 +121,7 @@ class AccountStore:
         self.attempt_succeeded(attempt, at)
 
     def attempt_succeeded(self, attempt: Attempt, at: datetime) -> None:
-        """Take the count of an attempt that was admitted back."""
+        """Take back the count of an attempt that was admitted."""
         with self._database.write() as connection:
             attempts.succeeded(connection, attempt, at)
 

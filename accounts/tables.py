@@ -1,4 +1,6 @@
-"""The tables of the accounts store. No token, code, password or PIN stands here in clear: hashes alone."""
+"""The tables of the accounts store. Tokens, codes, passwords and PINs are never stored in clear text: only hashes
+are.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,7 @@ DEVICES = sa.Table(
     sa.Column("version", sa.String(40)),
     sa.Column("queued", sa.Integer),
     sa.Column("clock_seconds", sa.Integer),
-    # One key is one live device, also when two codes are used with it at the same moment.
+    # One key is one live device, even if two codes are used with it at the same moment.
     sa.Index(
         "ix_devices_live_key",
         "thumbprint",

@@ -1,6 +1,6 @@
-"""Passwords that guessers try first: common words and names of this place, rows of keys, dates, repeats, the own name.
+"""Passwords that attackers try first: common words and local names, rows of keys, dates, repeats, the owner's name.
 
-A password is weak where nothing much is left once all of that is taken out of it. The list is our own.
+A password is weak if little is left after all of these are taken out of it. The list is this product's own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 from typing import Final
 
 LEFT_LEAST: Final = 6
-"""So many letters or digits must be left, of which `DIFFERENT_LEAST` differ."""
+"""How many letters or digits must be left. `DIFFERENT_LEAST` of them must differ."""
 DIFFERENT_LEAST: Final = 5
 _SHORTEST_NAME: Final = 3
 
@@ -63,7 +63,7 @@ _AS_LETTERS: Final = str.maketrans("0134578", "oieastb")
 
 
 def is_weak(password: str, name: str = "") -> bool:
-    """Tell whether a password is among those tried first; `name` is what its owner types to sign in."""
+    """Return whether a password is among those tried first. `name` is its owner's sign-in name."""
     plain = unicodedata.normalize("NFKC", password).casefold().translate(_MEANT)
     own = [part for part in re.split(r"[\W_]+", unicodedata.normalize("NFKC", name).casefold()) if part]
     words = sorted({*_WORDS, *(part for part in own if len(part) >= _SHORTEST_NAME)}, key=len, reverse=True)
@@ -71,7 +71,7 @@ def is_weak(password: str, name: str = "") -> bool:
 
 
 def _left(text: str, words: list[str]) -> int:
-    """Count what is left of a text without its common parts; nothing, where it is of few different signs."""
+    """Return the length of a text without its common parts, or 0 if the rest has too few different characters."""
     text = _LETTERS.sub("", text)
     for run in _runs(text):
         text = text.replace(run, "", 1)
@@ -83,7 +83,7 @@ def _left(text: str, words: list[str]) -> int:
 
 
 def _runs(text: str) -> list[str]:
-    """The stretches of a text that go along a row of keys or count up or down, longest first."""
+    """Return the parts of a text that go along a row of keys or count up or down, longest first."""
     found = []
     at = 0
     while at < len(text):

@@ -44,13 +44,13 @@ _FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @dataclass(frozen=True)
 class KeysCli:
-    """What every command works with: the key folder, where one was named, and a clock."""
+    """What every command works with: the key folder, if one was named, and a clock."""
 
     folder: Path | None
     clock: Clock
 
     def store(self) -> KeyStore:
-        """Open the key folder named on the line, else by YUNJU_KEYS."""
+        """Open the key folder named on the command line, otherwise the folder in YUNJU_KEYS."""
         return key_store(load_settings(os.environ), self.folder)
 
 
@@ -62,8 +62,8 @@ class KeysCli:
 def main(context: click.Context, folder: Path | None) -> None:
     """Signing keys and the trust bundle.
 
-    Keys lie encrypted in one folder (mode 0700) with a passphrase file; back up both, apart from each other. The
-    root key belongs on a machine without network: give its folder by --folder.
+    Keys lie encrypted in one folder (mode 0700) with a passphrase file. Back up both, apart from each other. The root
+    key belongs on a machine without network: give its folder with --folder.
     """
     context.obj = KeysCli(folder, SystemClock() if context.obj is None else context.obj)
 
@@ -73,7 +73,7 @@ def main(context: click.Context, folder: Path | None) -> None:
 @json_option
 @click.pass_obj
 def generate(desk: KeysCli, purpose: str, as_json: bool) -> None:
-    """Make the first key of a PURPOSE; the key signs at once. `rotate` makes later keys."""
+    """Make the first key of a PURPOSE. It signs at once. `rotate` makes later keys."""
     with _refusals():
         stored = desk.store().begin(Purpose(purpose), desk.clock.now())
     _show_key(stored, desk, as_json)
@@ -83,7 +83,7 @@ def generate(desk: KeysCli, purpose: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def list_keys(desk: KeysCli, as_json: bool) -> None:
-    """List the keys: purpose, id, what each is doing now, and until when."""
+    """List the keys: purpose, id, what each does now, and until when."""
     with _refusals():
         keys, admitted = desk.store().list(), desk.store().admitted.list()
     lines = [*(_line(key, desk) for key in keys), *map(_admitted_line, admitted)]
@@ -98,9 +98,9 @@ def list_keys(desk: KeysCli, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rotate(desk: KeysCli, purpose: str, at_once: bool, as_json: bool) -> None:
-    """Make the successor of the key of a PURPOSE.
+    """Make the next key of a PURPOSE.
 
-    It is published first and signs some days later; the old key is trusted until what it signed has run out.
+    It is published first and signs some days later. The old key is trusted until everything that it signed has expired.
     Publish a new trust bundle afterwards.
     """
     with _refusals():
@@ -113,7 +113,7 @@ def rotate(desk: KeysCli, purpose: str, at_once: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def retire(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Let a key sign no more; everything that the key signed stays trusted."""
+    """Stop a key from signing. Everything that it signed stays trusted."""
     _change(desk, kid, KeyState.PASSIVE, as_json)
 
 
@@ -122,7 +122,7 @@ def retire(desk: KeysCli, kid: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def disable(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Take a key out of use and out of the next bundle; `enable` undoes it."""
+    """Take a key out of use and out of the next bundle. `enable` undoes this."""
     _change(desk, kid, KeyState.DISABLED, as_json)
 
 
@@ -141,7 +141,9 @@ def enable(desk: KeysCli, kid: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def compromise(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Take a compromised key out for ever. Then `rotate --at-once`, publish a bundle, and reissue the key's cards."""
+    """Take a compromised key out for ever. Then run `rotate --at-once`, publish a bundle, and reissue the key's
+    cards.
+    """
     _change(desk, kid, KeyState.COMPROMISED, as_json)
 
 
@@ -149,7 +151,7 @@ def compromise(desk: KeysCli, kid: str, as_json: bool) -> None:
 @click.argument("kid")
 @click.pass_obj
 def public(desk: KeysCli, kid: str) -> None:
-    """Print a key's public JWK: for a root, the content of the file that YUNJU_ROOT names."""
+    """Print a key's public JWK. For a root, this is the content of the file that YUNJU_ROOT names."""
     with _refusals():
         stored = desk.store().find(kid)
     click.echo(json.dumps(public_jwk(stored.public.key)))
@@ -159,9 +161,9 @@ def public(desk: KeysCli, kid: str) -> None:
 @click.argument("purpose", type=click.Choice(sorted(purpose.value for purpose in ADMISSIBLE)))
 @click.pass_obj
 def offer(desk: KeysCli, purpose: str) -> None:
-    """Print the public key with which this server signs as PURPOSE, for the issuer to `admit`.
+    """Print the public key with which this server signs as PURPOSE, for the issuer's `admit`.
 
-    A counter server makes its own receipt and log keys. Compare the id over another way, as by telephone.
+    A counter server makes its own receipt and log keys. Compare the id in another way, such as by telephone.
     """
     with _refusals():
         store, now = desk.store(), desk.clock.now()
@@ -176,7 +178,7 @@ def offer(desk: KeysCli, purpose: str) -> None:
 @json_option
 @click.pass_obj
 def admit(desk: KeysCli, file: Path, kid: str, as_json: bool) -> None:
-    """Take in the key that another server has offered in FILE; the next trust bundle lists it."""
+    """Register the key that another server offered in FILE. The next trust bundle lists it."""
     with _refusals():
         key = read_offer(file.read_bytes()[: 2 * BUNDLE.max_length])
         if key.kid != kid:
@@ -190,7 +192,7 @@ def admit(desk: KeysCli, file: Path, kid: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def dismiss(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Take another server's key out of the next trust bundle: what it signed is refused from then on."""
+    """Take another server's key out of the next trust bundle. From then on, everything that it signed is refused."""
     with _refusals():
         key = desk.store().admitted.dismiss(kid)
     emit(key.to_json(), as_json, f"{key.purpose:<8} {key.kid}  dismissed; publish a new trust bundle")
@@ -199,7 +201,9 @@ def dismiss(desk: KeysCli, kid: str, as_json: bool) -> None:
 @main.command()
 @click.pass_obj
 def jwks(desk: KeysCli) -> None:
-    """Print the public keys in use or needed as a JWK set (RFC 7517). Trust comes from the bundle, not from this."""
+    """Print the public keys that are in use or still needed as a JWK set (RFC 7517). Trust comes from the bundle, not
+    from this.
+    """
     with _refusals():
         keys = desk.store().key_set(desk.clock.now())
     click.echo(json.dumps(keys.jwks(), indent=2))
@@ -213,7 +217,7 @@ def bundle() -> None:
 @bundle.command("show")
 @click.argument("file", type=_FILE)
 def bundle_show(file: Path) -> None:
-    """Print what a bundle FILE says, without checking who says it."""
+    """Print the content of a bundle FILE, without checking its signer."""
     with _refusals():
         token = parse_unverified(_document(file).split(SEPARATOR)[0], BUNDLE)
     click.echo("not verified: `python -m keys bundle verify` checks the signature", err=True)
@@ -254,9 +258,9 @@ def bundle_verify(desk: KeysCli, file: Path, root: str, seen_version: int, as_js
 )
 @click.pass_obj
 def bundle_sign(desk: KeysCli, description: Path, listed: Path | None) -> None:
-    """Sign a bundle and print it: its version, issuer, status lists and programme from a JSON DESCRIPTION.
+    """Sign a bundle and print it. Its version, issuer, status lists and programme come from a JSON DESCRIPTION.
 
-    After `rotate root` the old root and the new root both sign until the new root takes over.
+    After `rotate root`, the old root and the new root both sign until the new root takes over.
     """
     now = desk.clock.now().replace(microsecond=0)
     with _refusals():

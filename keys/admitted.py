@@ -1,7 +1,8 @@
-"""Public keys of other servers that an issuer vouches for: who takes check-ins signs receipts and the log there.
+"""Public keys of other servers that an issuer vouches for: servers that take check-ins sign receipts and the log
+themselves.
 
-A counter server's private keys never leave it (docs/design.md §3). What it offers is compared over another way and
-admitted here; from then on the trust bundle lists it, until it is dismissed or over.
+A counter server's private keys never leave it (docs/design.md §3). The key that it offers is compared in another way
+and admitted here. From then on, the trust bundle lists it, until it is dismissed or expires.
 """
 
 from pathlib import Path
@@ -13,19 +14,19 @@ from keys.files import StoreError, create_private, open_folder, read_private
 from keys.keyset import Purpose, VerificationKey
 
 ADMISSIBLE: Final = frozenset({Purpose.RECEIPT, Purpose.LOG})
-"""What another server may sign. Cards, status lists and bundles are the issuer's own."""
+"""The purposes that another server may have keys for. Cards, status lists and bundles are the issuer's own."""
 
 _FOLDER: Final = "admitted"
 
 
 def write_offer(key: VerificationKey) -> bytes:
-    """Return a key as another issuer's `read_offer` takes it: one JSON object, nothing secret."""
+    """Return a key in the form for another issuer's `read_offer`: one JSON object without secrets."""
     return dumps(key.to_json())
 
 
 def read_offer(data: bytes) -> VerificationKey:
     """Read what `write_offer` made. Raises BadKey for anything else, and for a purpose that another server may not
-    serve.
+    have.
     """
     try:
         key = VerificationKey.from_json(loads(data))
@@ -37,14 +38,16 @@ def read_offer(data: bytes) -> VerificationKey:
 
 
 class AdmittedKeys:
-    """The keys admitted, one file each in a folder of its own beside the issuer's; StoreError as the key store."""
+    """The admitted keys, each in a file of its own in a folder beside the issuer's keys. Raises StoreError as the key
+    store does.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Keep them beside the keys in `folder`, which is the key store's."""
+        """Keep the files beside the keys in `folder`, the key store's folder."""
         self._folder = folder / _FOLDER
 
     def admit(self, key: VerificationKey) -> None:
-        """Take a key in, durable on return. Raises StoreError if it is there already."""
+        """Add a key; it is durable on return. Raises StoreError if it is there already."""
         open_folder(self._folder)
         try:
             create_private(self._path(key.kid), write_offer(key))
@@ -54,7 +57,7 @@ class AdmittedKeys:
             raise StoreError("this key is admitted already", "python -m keys list shows it") from None
 
     def dismiss(self, kid: str) -> VerificationKey:
-        """Take a key out and return the key: the next bundle no longer lists the key. StoreError for an unknown key."""
+        """Remove a key and return it. The next bundle no longer lists it. Raises StoreError for an unknown key."""
         for key in self.list():
             if key.kid == kid:
                 self._path(kid).unlink()

@@ -1,6 +1,7 @@
-"""The trust bundle: whom to trust, where status lists lie, which programme applies; signed by an offline root.
+"""The trust bundle, signed by an offline root: which keys to trust, where status lists lie, and which programme
+applies.
 
-A document is one compact JWS by the root or, during a roll-over, two over the same payload, the old root's first,
+A document is one compact JWS by the root. During a roll-over it is two over the same payload, the old root's first,
 joined by `~` (docs/decisions/0010-trust-bundle.md). Nothing here reads a clock or a file.
 """
 
@@ -19,9 +20,9 @@ from keys.signer import Signer
 from keys.tokens import LEEWAY, TokenForm, UnverifiedToken, check_signature, parse_unverified, sign_token
 
 LIFETIME: Final = timedelta(days=90)
-"""The longest a bundle is valid."""
+"""The longest validity of a bundle."""
 RENEWAL_DUE: Final = timedelta(days=60)
-"""After this age a bundle should be replaced: thirty days remain for whoever was away."""
+"""At this age a bundle should be replaced. Thirty days then remain for verifiers that were offline."""
 SEPARATOR: Final = "~"
 MAX_KEYS: Final = 64
 MAX_STATUS_LISTS: Final = 256
@@ -51,8 +52,8 @@ BUNDLE: Final = TokenForm(
 class BundleError(Exception):
     """A bundle is refused, or cannot be made.
 
-    `reason` is `malformed`, `unknown-root`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired` or
-    `rolled-back`; the text says more to an operator.
+    `reason` is `malformed`, `unknown-root`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired` or `rolled-back`.
+    The text gives details to an operator.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -80,7 +81,7 @@ class TrustBundle:
     """What a verifier trusts from `issued_at` until before `expires_at` (aware UTC, whole seconds).
 
     `version` counts from 1 and never goes back. `keys` holds card, status, log and receipt keys, never a root.
-    `next_root`: the public JWK of the root that replaces the signing one; set only while a roll-over lasts.
+    `next_root`: the public JWK of the root that replaces the signing root, set only during a roll-over. Raises
     BundleError (`bad-claims`) if a value is out of bounds.
     """
 
@@ -109,23 +110,23 @@ class TrustBundle:
         _key_set(self.keys)
 
     def key_set(self) -> KeySet:
-        """Return the keys as a set to verify with."""
+        """Return the keys as a set for verification."""
         return _key_set(self.keys)
 
     def renewal_due(self, at: datetime) -> bool:
-        """Tell whether the bundle is so old that its successor should be out."""
+        """Return whether the bundle is so old that its successor should be published."""
         return at >= self.issued_at + RENEWAL_DUE
 
     def pin_after(self, pinned_root: str | Mapping[str, object]) -> str:
-        """Return the thumbprint to pin once this bundle, verified under `pinned_root`, is kept."""
+        """Return the thumbprint to pin after this bundle, verified under `pinned_root`, is kept."""
         return _pin(pinned_root) if self.next_root is None else thumbprint(self.next_root)
 
 
 def sign_bundle(bundle: TrustBundle, root: Signer, *, old_root: Signer | None = None) -> str:
-    """Return the published document, signed by `root`, and before it by `old_root` while a roll-over lasts.
+    """Return the published document, signed by `root`, and first by `old_root` during a roll-over.
 
-    `bundle.next_root` may be left None; it is written from `root` when `old_root` is given. BundleError if it names
-    another key, if a root is also one of the bundle's keys, or if the document would not verify.
+    `bundle.next_root` may be None; it is set from `root` if `old_root` is given. Raises BundleError if it names another
+    key, if a root is also one of the bundle's keys, or if the document would not verify.
     """
     first = old_root or root
     claims = _to_claims(bundle) | {"root": public_jwk(first.public_key)}
@@ -146,18 +147,18 @@ def sign_bundle(bundle: TrustBundle, root: Signer, *, old_root: Signer | None = 
 def verify_bundle(
     text: str, pinned_root: str | Mapping[str, object], at: datetime, *, seen_version: int = 0
 ) -> TrustBundle:
-    """Return the bundle of a document that the pinned root signed, valid at `at`, no older than `seen_version`.
+    """Return the bundle of a document that the pinned root signed, valid at `at`, and not older than `seen_version`.
 
-    `pinned_root` is a root's RFC 7638 thumbprint or its JWK (ValueError if it is neither). A document of a roll-over
-    is accepted under either root, if both signed it; pin `pin_after` from then on. The version already seen may be
-    read again. Any text at all gives a bundle or a BundleError.
+    `pinned_root` is a root's RFC 7638 thumbprint or its JWK (ValueError if it is neither). The document of a roll-over
+    is accepted under either root if both signed it; from then on, pin the result of `pin_after`. The version that was
+    already seen may be read again. Any text gives a bundle or a BundleError.
     """
     pin = _pin(pinned_root)
     tokens = _parse(text)
     roots = _roots(tokens)
     if pin not in roots:
         raise BundleError("unknown-root", "the document is not signed by the pinned root")
-    # The pinned root first: until its signature holds, the document has not even said what the other root is.
+    # The pinned root comes first: until its signature is verified, the document's name of the other root means nothing.
     for token in sorted(tokens, key=lambda token: token.header["kid"] != pin):
         _check_root_signature(token, roots[str(token.header["kid"])])
     bundle = _from_claims(tokens[0].claims)
@@ -168,7 +169,9 @@ def verify_bundle(
 
 
 def read_pin(content: bytes) -> str:
-    """Return the pin that a file holds, as YUNJU_ROOT names one: a root's public JWK or its thumbprint; else BadKey."""
+    """Return the pin in a file that YUNJU_ROOT names: a root's public JWK or its thumbprint. Raises BadKey
+    otherwise.
+    """
     text = content.decode("ascii", "replace").strip()
     if is_thumbprint(text):
         return text
@@ -203,7 +206,7 @@ def _parse(text: str) -> list[UnverifiedToken]:
 
 
 def _roots(tokens: list[UnverifiedToken]) -> dict[str, Mapping[str, object]]:
-    """Return the roots that a document names, by thumbprint, after checking that they are those of its headers."""
+    """Return the roots that a document names, by thumbprint, after checking that they are the roots in its headers."""
     claims = tokens[0].claims
     named = [jwk for jwk in (claims["root"], claims.get("next_root")) if isinstance(jwk, dict)]
     try:

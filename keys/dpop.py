@@ -1,6 +1,7 @@
-"""DPoP proofs (RFC 9449), and the body hash `bh` that this project adds: made by devices, checked by servers.
+"""DPoP proofs (RFC 9449), and the body hash `bh` that this project adds. Devices make them, and servers check them.
 
-Values only: no clock, no memory of what was seen. Whoever verifies hands in one instant and refuses a `proof_id` again.
+Values only: no clock, and no memory of proofs. The caller that verifies passes one instant and refuses a repeated
+`proof_id`.
 """
 
 import secrets
@@ -21,7 +22,7 @@ from keys.signer import Signer
 from keys.tokens import TokenForm, check_signature, parse_unverified, sign_token
 
 MAX_SKEW: Final = timedelta(seconds=60)
-"""How far `iat` may lie from the server's instant, either way; beyond it the device's clock is off."""
+"""How far `iat` may be from the server's instant, before or after. Beyond this, the device's clock is wrong."""
 
 DPOP: Final = TokenForm(
     typ="dpop+jwt",
@@ -31,14 +32,16 @@ DPOP: Final = TokenForm(
     max_length=3072,
     max_lifetime=None,
 )
-"""RFC 9449 §4.2; `ath` with an access token, `bh` = base64url SHA-256 of the body when there is one.
+"""RFC 9449 §4.2. `ath` is present with an access token, and `bh` = base64url SHA-256 of the body if there is a body.
 
-`hh` = base64url SHA-256 of the headers Idempotency-Key and Yunju-Operator, a line feed between them, each empty where
-it is not sent: neither can be exchanged on the way.
+`hh` = base64url SHA-256 of the headers Idempotency-Key and Yunju-Operator, with a line feed between them; a header that
+is not sent is empty. So neither header can be changed on the way.
 """
 
 HEADERS_UNSIGNED_UNTIL: Final = datetime(2028, 1, 1, tzinfo=UTC)
-"""Until then a proof without `hh` is taken, from a device that has not been updated; one with `hh` must hold."""
+"""Until this date, a proof without `hh` is accepted from a device that was not updated. If `hh` is present, it must be
+right.
+"""
 
 JTI_LEAST, JTI_MOST = 16, 128
 _JWK_MEMBERS: Final = frozenset({"kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"})
@@ -46,12 +49,12 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class ClockOff(Exception):
-    """The proof is genuine, but its time is too far from the server's: the device's clock, not the device."""
+    """The proof is genuine, but its time is too far from the server's. The device's clock is wrong, not the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProofKey:
-    """A device's key, ready to verify with: `members` are its JWK's `kty`, `crv`, `x` and `y`."""
+    """A device's key, ready for verification. `members` are its JWK's `kty`, `crv`, `x` and `y`."""
 
     key: ec.EllipticCurvePublicKey
     members: Mapping[str, str]
@@ -65,9 +68,9 @@ class ProofKey:
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """The call that a proof must be about. `urls`: every address, without query, under which the server knows it.
+    """The call that a proof must be about. `urls`: every address, without query, under which clients know the server.
 
-    `access_token` is None where none exists yet; `operation` and `operator` are the headers Idempotency-Key and
+    `access_token` is None before there is one. `operation` and `operator` are the headers Idempotency-Key and
     Yunju-Operator, or None if they are not sent.
     """
 
@@ -81,7 +84,7 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class DpopProof:
-    """A proof verified against a key and a call. Its `proof_id` (`jti`) is to be refused again until `expires_at`.
+    """A proof that was verified against a key and a call. Refuse its `proof_id` (`jti`) until `expires_at`.
 
     `call`: the hash of the `proof_id`, by which a log names the signed call.
     """
@@ -103,9 +106,9 @@ def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, 
     operation: str | None = None,
     operator: str | None = None,
 ) -> str:
-    """Return a proof for one call; `url` may carry a query, which is left out. `access_token` None only to enrol.
+    """Return a proof for one call. The query of `url` is left out. `access_token` is None only for an enrolment.
 
-    `operation` and `operator`: the headers Idempotency-Key and Yunju-Operator that go with it.
+    `operation` and `operator`: the headers Idempotency-Key and Yunju-Operator of the call.
     """
     claims: dict[str, object] = {
         "jti": b64u(secrets.token_bytes(16)),
@@ -122,16 +125,16 @@ def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, 
 
 
 def verify_dpop(text: str, key: ProofKey, call: HttpCall, at: datetime) -> DpopProof:
-    """Verify a proof with the key that is *known*; the one in the header must merely be the same.
+    """Verify a proof with the key that is *known*. The key in the header must only be the same.
 
-    A TokenError as `verify_with_key`, UnknownKey for another key in the header, BadClaims for another method, address,
-    access token or body; ClockOff, told last, when all else holds.
+    Raises a TokenError as `verify_with_key` does, UnknownKey for another key in the header, BadClaims for another
+    method, address, access token or body, and ClockOff last, if everything else is right.
     """
     token = parse_unverified(text, DPOP)
     jwk = token.header["jwk"]
     if not isinstance(jwk, dict) or not jwk.keys() <= _JWK_MEMBERS:
         raise MalformedToken("jwk has members that a public P-256 key does not have")
-    # The four members make the thumbprint (RFC 7638 §3.2), so equal members are an equal thumbprint, at less cost.
+    # The four members make the thumbprint (RFC 7638 §3.2). So equal members mean an equal thumbprint, at less cost.
     if not key.members.items() <= jwk.items():
         raise UnknownKey("the proof is by another key")
     claims = check_signature(token, key.key).claims
@@ -150,12 +153,12 @@ def without_query(url: str) -> str:
     return urlsplit(url)._replace(query="", fragment="").geturl()
 
 
-@lru_cache(maxsize=1024)  # the same few addresses come with every request
+@lru_cache(maxsize=1024)  # The same few addresses come with every request
 def normal_url(url: str) -> str | None:
-    """Return a URL in the form in which two are compared (RFC 9449 §4.3), None if it is no address of a call.
+    """Return a URL in the form for comparing two URLs (RFC 9449 §4.3), or None if it is no address of a call.
 
-    Letters of scheme and host small, default port left out, percent-encoding undone as routing undoes it. A query, a
-    fragment or a user name is not forgiven.
+    Scheme and host become lower case, the default port is left out, and percent-encoding is undone in the same way as
+    routing does. A query, a fragment or a user name is not allowed.
     """
     try:
         parts = urlsplit(url)
@@ -173,7 +176,7 @@ def _authority(parts: SplitResult, port: int | None) -> str:
 
 
 def _check_call(claims: Mapping[str, object], call: HttpCall, at: datetime) -> None:
-    """Raise BadClaims where the proof is about another call. The hashes of the call are made together, last."""
+    """Raise BadClaims if the proof is about another call. The hashes of the call are computed last, together."""
     if not JTI_LEAST <= len(str(claims["jti"])) <= JTI_MOST:
         raise BadClaims(f"jti has {JTI_LEAST} to {JTI_MOST} characters")
     if claims["htm"] != call.method:
@@ -185,7 +188,7 @@ def _check_call(claims: Mapping[str, object], call: HttpCall, at: datetime) -> N
     token, body, headers = map(digest_text, parts)
     if claims.get("ath") != (None if call.access_token is None else token):
         raise BadClaims("ath is not base64url(SHA-256(access token)), or stands there without a token")
-    # Without a body `bh` may be left out, or be the hash of nothing.
+    # Without a body, `bh` may be absent, or be the hash of nothing.
     if claims.get("bh") != body and (call.body or "bh" in claims):
         raise BadClaims(
             "bh is not base64url(SHA-256(body)): a call with a body carries this claim beside those of RFC 9449"

@@ -1,4 +1,4 @@
-"""Ed25519 (RFC 8032), for signed notes alone: what tools for transparency logs expect. Cards and tokens stay ES256."""
+"""Ed25519 (RFC 8032), for signed notes alone, as tools for transparency logs expect. Cards and tokens stay ES256."""
 
 from typing import Final, Protocol
 
@@ -11,7 +11,7 @@ SIGNATURE_BYTES: Final = 64
 
 
 class NoteKeySigner(Protocol):
-    """Signs with one Ed25519 key, wherever its private half lies."""
+    """Signs with one Ed25519 key, wherever its private half is."""
 
     @property
     def public(self) -> bytes:
@@ -33,7 +33,7 @@ class Ed25519Signer:
 
     @classmethod
     def generate(cls) -> "Ed25519Signer":
-        """Return a signer with a new random key that is stored nowhere."""
+        """Return a signer with a new random key that is not stored anywhere."""
         return cls(Ed25519PrivateKey.generate())
 
     @property
@@ -52,7 +52,7 @@ class Ed25519Signer:
 
     @classmethod
     def from_pem(cls, pem: bytes, passphrase: bytes) -> "Ed25519Signer":
-        """Read what `to_pem` wrote; ValueError, which quotes nothing, for anything else."""
+        """Read what `to_pem` wrote. Raises ValueError, which quotes nothing, for anything else."""
         try:
             private = serialization.load_pem_private_key(pem, passphrase)
         except (ValueError, TypeError):
@@ -66,7 +66,7 @@ class Ed25519Signer:
 
 
 def ed25519_holds(message: bytes, signature: bytes, public: bytes) -> bool:
-    """Tell whether `signature` is the key's over `message`; False for a key or signature of no such form."""
+    """Return whether `signature` is the key's over `message`. Return False for a key or a signature of another form."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):

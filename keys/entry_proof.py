@@ -1,4 +1,4 @@
-"""What a log proves of one entry, for whoever holds it: C2SP tlog-proof, and promises kept or broken. Pure."""
+"""What a log proves about one entry to anyone: C2SP tlog-proof, and promises kept or broken. Pure."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _MAX_CHARS = 64 * 1024
 
 
 class Unproved(ValueError):
-    """A proof is malformed or proves something else; the message says what."""
+    """A proof is malformed or proves something else. The message says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryProof:
-    """One entry's place in the log: index, path, and the checkpoint it leads to (a signed note, not verified)."""
+    """One entry's place in the log: index, path, and the checkpoint of the path (a signed note, not verified)."""
 
     index: int
     path: tuple[bytes, ...]
     checkpoint: str
 
     def encode(self) -> str:
-        """Return the proof as C2SP tlog-proof writes it."""
+        """Return the proof in the form of C2SP tlog-proof."""
         path = "".join(f"{b64encode(step).decode()}\n" for step in self.path)
         return f"{FIRST_LINE}\nindex {self.index}\n{path}\n{self.checkpoint}"
 
     @classmethod
     def parse(cls, text: str) -> EntryProof:
-        """Read a tlog-proof. Raises Unproved if it is malformed. Extra data is passed over."""
+        """Read a tlog-proof. Raises Unproved if it is malformed. Extra data is ignored."""
         head, between, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if len(text) > _MAX_CHARS or not between or lines[0] != FIRST_LINE:
@@ -52,7 +52,7 @@ class EntryProof:
         return cls(int(index[1]), path, checkpoint)
 
     def verify(self, leaf: bytes, keys: Iterable[NoteKey], witnesses: Iterable[NoteKey] = ()) -> OpenedCheckpoint:
-        """Return the checkpoint under which the entry with this hash lies. Raises Unproved if it does not."""
+        """Return the checkpoint that covers the entry with this hash. Raises Unproved if it does not cover it."""
         try:
             opened = open_checkpoint(self.checkpoint, keys, witnesses)
             verify_inclusion(leaf, self.index, opened.checkpoint.size, self.path, opened.checkpoint.root)
@@ -62,7 +62,7 @@ class EntryProof:
 
 
 class PromiseState(StrEnum):
-    """How a promise stands."""
+    """The state of a promise."""
 
     KEPT = "kept"
     PENDING = "pending"
@@ -72,10 +72,10 @@ class PromiseState(StrEnum):
 def promise_state(
     leaf: str, by: int, now: int, proof: EntryProof | None, keys: Iterable[NoteKey]
 ) -> tuple[PromiseState, str]:
-    """Tell how a promise stands whose signature was verified, and why. Times in epoch seconds.
+    """Return the state of a promise whose signature was verified, and the reason. Times are epoch seconds.
 
-    `leaf` is its leaf hash (base64url), `by` its last second; `proof` what the log answered, None for nothing yet. A
-    proof that does not hold breaks it at once: an honest log has no reason to give one.
+    `leaf` is its leaf hash (base64url), `by` its last second, and `proof` the log's answer, or None before there is
+    one. A wrong proof breaks the promise at once, because an honest log has no reason to give one.
     """
     if proof is None:
         return (PromiseState.PENDING, "not integrated yet") if now <= by else (PromiseState.BROKEN, "not in the log")

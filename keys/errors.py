@@ -1,14 +1,16 @@
-"""What goes wrong with keys and tokens: a small closed family. No message quotes a token, a key or a name."""
+"""The errors of keys and tokens: a small closed family. No message quotes a token, a key or a name."""
 
 from typing import ClassVar
 
 
 class BadKey(ValueError):
-    """A key, its JWK or its validity is not one this project uses."""
+    """A key, its JWK or its validity is not of the kind that this project uses."""
 
 
 class TokenError(Exception):
-    """A token is refused; `reason` is one of the four codes of its subclasses, the text says more to an operator."""
+    """A token is refused. `reason` is one of the four codes of its subclasses; the text gives details to an
+    operator.
+    """
 
     reason: ClassVar[str] = "malformed"
 

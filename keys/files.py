@@ -1,6 +1,6 @@
-"""Private files in a private folder: created once, replaced whole, refused when others may read them.
+"""Private files in a private folder: created once, replaced whole, and refused if others may read them.
 
-Whoever can write the folder can sign as the issuer: the modes are the wall, and this module only checks them.
+A writer of the folder can sign as the issuer: the file modes protect it, and this module only checks them.
 """
 
 import fcntl
@@ -19,11 +19,11 @@ FILE_MODE: Final = 0o600
 MAX_FILE_BYTES: Final = 65_536
 _OTHERS: Final = 0o077
 FileIdentity = tuple[int, ...]
-"""Equal for as long as a file is neither replaced nor altered in place, nor its mode or owner."""
+"""Stays equal as long as a file, its mode and its owner are neither replaced nor changed."""
 
 
 class StoreError(Exception):
-    """A key folder cannot be used as asked; `hint` names the remedy. No message holds a secret."""
+    """A key folder cannot be used as asked. `hint` names the remedy. No message holds a secret."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class StoreError(Exception):
 
 
 def open_folder(folder: Path) -> None:
-    """Create the folder with mode 0700, or check that it is its owner's alone; StoreError otherwise."""
+    """Create the folder with mode 0700, or check that only its owner may use it. Raises StoreError otherwise."""
     try:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as error:
@@ -56,7 +56,9 @@ def read_private(path: Path) -> bytes:
 
 
 def file_identity(path: Path) -> FileIdentity:
-    """Return what tells a file from any later one of its name. Raises StoreError if it is missing."""
+    """Return a value that changes if the file is replaced by another of the same name. Raises StoreError if the file is
+    missing.
+    """
     try:
         status = path.lstat()
     except OSError as error:
@@ -65,12 +67,12 @@ def file_identity(path: Path) -> FileIdentity:
 
 
 def create_private(path: Path, data: bytes) -> None:
-    """Create a file of mode 0600, whole and durable on return; StoreError, and no change, if it exists."""
+    """Create a file of mode 0600, whole and durable on return. Raises StoreError, without any change, if it exists."""
     with _writing(path):
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             write_new(temporary, data, FILE_MODE)
-            # A hard link fails when the name is taken: never overwritten, and never seen half written.
+            # A hard link fails if the name is taken. So the file is never overwritten, and never seen half written.
             os.link(temporary, path)
         except FileExistsError:
             raise StoreError(f"{path} exists and is never overwritten", "use what is there") from None
@@ -80,14 +82,14 @@ def create_private(path: Path, data: bytes) -> None:
 
 
 def replace_private(path: Path, data: bytes) -> None:
-    """Replace a file by one of mode 0600: a crash leaves the old one or the new one, whole."""
+    """Replace a file by a file of mode 0600. A crash leaves the old file or the new file, whole."""
     with _writing(path):
         replace_file(path, data, mode=FILE_MODE)
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold the folder against other processes while its files change; freed by the system when a process dies."""
+    """Hold the folder against other processes while its files change. The system frees it when a process dies."""
     path = folder / ".lock"
     with _writing(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)

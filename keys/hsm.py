@@ -1,7 +1,7 @@
-"""Keys in a hardware module over PKCS#11: made there, never leaving it; a process holds handles alone.
+"""Keys in a hardware module over PKCS#11. They are made there and never leave it; a process has only handles.
 
-A key of the folder that lies in a module has `<kid>.p11` instead of `<kid>.pem`: the id by which the module finds it.
-Trust: whoever has the module's PIN and reaches the module can sign; whoever copies the folder cannot.
+If a key of the folder lies in a module, its file is `<kid>.p11` instead of `<kid>.pem` and holds the id in the module.
+Trust: a person with the module's PIN and access to the module can sign; a person with a copy of the folder cannot.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ED25519: Final = bytes.fromhex("06032b6570")  # DER of the curve's object ident
 
 @dataclass
 class HardwareModule:
-    """One token of a PKCS#11 module. Opened at the first use, in the process that uses it: never before a fork."""
+    """One token of a PKCS#11 module. The process that uses it opens it at the first use, never before a fork."""
 
     library: Path
     token: str
@@ -39,7 +39,7 @@ class HardwareModule:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def generate(self) -> tuple[bytes, ec.EllipticCurvePublicKey]:
-        """Make a P-256 key in the module; return its id there and its public half."""
+        """Make a P-256 key in the module. Return its id in the module and its public half."""
         pkcs11 = _library()
         from pkcs11.util.ec import encode_named_curve_parameters  # noqa: PLC0415 - as above
 
@@ -48,11 +48,13 @@ class HardwareModule:
         return name, _public_of(point)
 
     def signer(self, name: bytes, public_key: ec.EllipticCurvePublicKey) -> ModuleSigner:
-        """Return the signer of a key in the module. Raises StoreError if the module has no such key, or another."""
+        """Return the signer of a key in the module. Raises StoreError if the module has no such key, or a different
+        one.
+        """
         return ModuleSigner(self._found(name), public_key, self._lock)
 
     def signs_notes(self) -> bool:
-        """Tell whether the module makes Ed25519 keys and signs with them: not every module does."""
+        """Return whether the module can make Ed25519 keys and sign with them. Not every module can."""
         pkcs11 = _library()
         needed = {int(pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN), int(pkcs11.Mechanism.EDDSA)}
         with self._lock:
@@ -62,17 +64,21 @@ class HardwareModule:
                 raise _fault("the hardware module cannot be asked", error) from None
 
     def generate_note(self) -> tuple[bytes, bytes]:
-        """Make an Ed25519 key for signed notes in the module; return its id there and its public half, 32 bytes."""
+        """Make an Ed25519 key for signed notes in the module. Return its id in the module and its public half, 32
+        bytes.
+        """
         pkcs11 = _library()
         name, point = self._made(pkcs11.KeyType.EC_EDWARDS, _ED25519, pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN)
         return name, point[-PUBLIC_BYTES:]
 
     def note_signer(self, name: bytes, public: bytes) -> ModuleNoteSigner:
-        """Return the signer of an Ed25519 key in the module. Raises StoreError if it has no such key, or another."""
+        """Return the signer of an Ed25519 key in the module. Raises StoreError if it has no such key, or a different
+        one.
+        """
         return ModuleNoteSigner(self._found(name), public, self._lock)
 
     def _made(self, kind: object, curve: bytes, mechanism: object) -> tuple[bytes, bytes]:
-        """Make a key pair; return its random id and the bytes of its public point."""
+        """Make a key pair. Return its random id and the bytes of its public point."""
         pkcs11 = _library()
         name = secrets.token_bytes(ID_BYTES)
         with self._lock:
@@ -106,7 +112,7 @@ class HardwareModule:
                 token = pkcs11.lib(str(self.library)).get_token(token_label=self.token)
                 try:
                     self._session = token.open(rw=True, user_pin=pin)
-                except pkcs11.UserAlreadyLoggedIn:  # a sign-in is the process's: another store of it was first
+                except pkcs11.UserAlreadyLoggedIn:  # A sign-in is the process's: another store of it was first
                     self._session = token.open(rw=True)
             except pkcs11.PKCS11Error as error:
                 raise _fault("the hardware module cannot be opened", error) from None
@@ -118,10 +124,10 @@ class HardwareModule:
 
 
 class ModuleSigner:
-    """A signer whose private key stays in the module. A session does one thing at a time: calls take turns."""
+    """A signer whose private key stays in the module. A session does one thing at a time, so calls take turns."""
 
     def __init__(self, private: Any, public_key: ec.EllipticCurvePublicKey, lock: Lock) -> None:  # noqa: ANN401 - as above
-        """Take a key's handle."""
+        """Keep a key's handle."""
         self._private, self._public, self._lock = private, public_key, lock
         self.kid = key_thumbprint(public_key)
         """The key's RFC 7638 thumbprint."""
@@ -134,7 +140,9 @@ class ModuleSigner:
         return self._public
 
     def sign(self, message: bytes) -> bytes:
-        """Return the ES256 signature of `message`: r and s, 32 bytes each. The digest is made here, the rest there."""
+        """Return the ES256 signature of `message`: r and s, 32 bytes each. The digest is made here, and the signature
+        in the module.
+        """
         pkcs11 = _library()
 
         digest = hashes.Hash(hashes.SHA256())
@@ -153,14 +161,14 @@ class ModuleNoteSigner:
     """A signer of notes whose Ed25519 key stays in the module."""
 
     def __init__(self, private: Any, public: bytes, lock: Lock) -> None:  # noqa: ANN401 - as above
-        """Take a key's handle and its public half. Raises StoreError if they are not of one key."""
+        """Keep a key's handle and its public half. Raises StoreError if they belong to different keys."""
         self._private, self.public, self._lock = private, public, lock
         text = secrets.token_bytes(ID_BYTES)
         if not ed25519_holds(text, self.sign(text), public):
             raise StoreError("the hardware module holds another key by this id", "restore the key folder's backup")
 
     def sign(self, message: bytes) -> bytes:
-        """Return the signature of `message`, 64 bytes; the whole message goes to the module."""
+        """Return the signature of `message`, 64 bytes. The whole message goes to the module."""
         pkcs11 = _library()
         with self._lock:
             try:
@@ -173,7 +181,7 @@ class ModuleNoteSigner:
 
 
 def _library() -> Any:  # noqa: ANN401 - the library carries no types
-    """Return the PKCS#11 library, which an installation without a module does not need."""
+    """Return the PKCS#11 library. Installations without a module do not need it."""
     try:
         return import_module("pkcs11")
     except ImportError:
@@ -183,7 +191,7 @@ def _library() -> Any:  # noqa: ANN401 - the library carries no types
 
 
 def _belongs(signer: ModuleSigner, public_key: ec.EllipticCurvePublicKey) -> bool:
-    """Tell whether the private half in the module is that of the public key: it signs a random text."""
+    """Return whether the private half in the module belongs to the public key. It signs a random text for this."""
     text = secrets.token_bytes(ID_BYTES)
     made = signer.sign(text)
     if len(made) != 2 * COORDINATE_BYTES:
@@ -205,7 +213,7 @@ def _public_of(point: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def _fault(what: str, error: Exception) -> StoreError:
-    """Say what failed by the module's own word for it; its texts may quote what was asked."""
+    """Return an error with the module's own error code. The module's texts may quote data and are left out."""
     return StoreError(f"{what}: {type(error).__name__}", "see YUNJU_PKCS11_MODULE, its token and its PIN file")
 
 

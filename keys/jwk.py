@@ -12,7 +12,7 @@ from keys.errors import BadKey
 COORDINATE_BYTES: Final = 32
 THUMBPRINT_CHARS: Final = 43
 _NEEDED: Final = frozenset({"kty", "crv", "x", "y"})
-# Members that may stand beside the four; anything else, `d` above all, is refused.
+# Members that may stand beside the four. Anything else, above all `d`, is refused.
 _ALLOWED: Final = _NEEDED | {"kid", "use", "alg", "key_ops"}
 
 
@@ -27,9 +27,9 @@ def public_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
 def key_from_jwk(jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
     """Return the key of a JWK.
 
-    BadKey unless it is a P-256 public key for ES256 signatures: exact members, canonical coordinates of 32 bytes,
-    a point on the curve, `use` = `sig`, `alg` = `ES256` and `key_ops` = [`verify`] where given, and `kid`, where
-    given, a short text.
+    Raises BadKey unless it is a P-256 public key for ES256 signatures: exact members, canonical coordinates of 32
+    bytes, and a point on the curve. If given, `use` must be `sig`, `alg` must be `ES256`, `key_ops` must be [`verify`],
+    and `kid` must be a short text.
     """
     if not isinstance(jwk, Mapping):
         raise BadKey("a JWK is an object")
@@ -51,13 +51,13 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
 
 
 def key_thumbprint(key: ec.EllipticCurvePublicKey) -> str:
-    """Return the RFC 7638 thumbprint of a key in hand. Raises BadKey for another curve than P-256."""
+    """Return the RFC 7638 thumbprint of a key object. Raises BadKey for another curve than P-256."""
     jwk = public_jwk(key)
     return _thumbprint(jwk["x"], jwk["y"])
 
 
 def is_thumbprint(value: object) -> bool:
-    """Tell whether a value is written as a SHA-256 thumbprint: canonical base64url of 32 bytes."""
+    """Return whether a value has the form of a SHA-256 thumbprint: canonical base64url of 32 bytes."""
     if not isinstance(value, str) or len(value) != THUMBPRINT_CHARS:
         return False
     try:
@@ -76,7 +76,7 @@ def _check_members(jwk: Mapping[str, object]) -> None:
     if not jwk.keys() >= _NEEDED:
         raise BadKey("a JWK needs kty, crv, x and y")
     if not jwk.keys() <= _ALLOWED:
-        # `d` would be somebody's private key: the message names no member's value.
+        # `d` would be somebody's private key: the message gives no member's value.
         raise BadKey("the JWK has members that a public P-256 key does not have")
     if jwk["kty"] != "EC" or jwk["crv"] != "P-256":
         raise BadKey("only EC keys on P-256 are used")

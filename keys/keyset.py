@@ -1,4 +1,4 @@
-"""Sets of verification keys: each key has one id, one purpose, one validity. Nothing here can sign."""
+"""Sets of verification keys. Each key has one id, one purpose, and one validity. Nothing here can sign."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _MEMBERS = frozenset({"kid", "purpose", "nbf", "exp", "jwk"})
 
 
 class Purpose(StrEnum):
-    """What a key signs; a key serves one purpose alone."""
+    """What a key signs. Each key has one purpose."""
 
     ROOT = "root"
     CARD = "card"
@@ -28,7 +28,7 @@ class Purpose(StrEnum):
 class VerificationKey:
     """A public key trusted for `purpose` from `not_before` until before `not_after` (aware UTC, whole seconds).
 
-    Made only if `kid` is the key's RFC 7638 thumbprint and the validity is not empty; else BadKey.
+    Raises BadKey unless `kid` is the key's RFC 7638 thumbprint and the validity is not empty.
     """
 
     kid: str
@@ -53,7 +53,7 @@ class VerificationKey:
         return cls(key_thumbprint(key), purpose, key, not_before, not_after)
 
     def valid_at(self, at: datetime) -> bool:
-        """Tell whether `at` lies in the key's half-open validity."""
+        """Return whether `at` lies in the key's half-open validity."""
         return self.not_before <= at < self.not_after
 
     def to_json(self) -> dict[str, object]:
@@ -68,7 +68,7 @@ class VerificationKey:
 
     @classmethod
     def from_json(cls, value: object) -> "VerificationKey":
-        """Read what `to_json` wrote. Raises BadKey for anything else, unknown members included."""
+        """Read what `to_json` wrote. Raises BadKey for anything else, also for unknown members."""
         if not isinstance(value, Mapping) or value.keys() != _MEMBERS:
             raise BadKey("a key is described by kid, purpose, nbf, exp and jwk")
         jwk = value["jwk"]
@@ -84,7 +84,7 @@ class VerificationKey:
 
 
 class KeySet:
-    """An immutable set of verification keys, no id twice."""
+    """An immutable set of verification keys with distinct ids."""
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         """Take the keys. Raises BadKey if two have one id, whatever their purposes."""
@@ -95,7 +95,7 @@ class KeySet:
             self._by_kid[key.kid] = key
 
     def find(self, kid: str, purpose: Purpose, at: datetime) -> VerificationKey:
-        """Return the key of this id, for this purpose, valid at `at`; else UnknownKey."""
+        """Return the key with this id, for this purpose, valid at `at`. Raises UnknownKey otherwise."""
         key = self._by_kid.get(kid)
         if key is None:
             raise UnknownKey("no key of this id is trusted")
@@ -110,7 +110,9 @@ class KeySet:
         return tuple(key for key in self if key.purpose is purpose)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the RFC 7517 §5 set: public keys with `kid`, `use` and `alg`; for information, never for trust."""
+        """Return the RFC 7517 §5 set: public keys with `kid`, `use` and `alg`. It is for information, never for
+        trust.
+        """
         return {"keys": [public_jwk(key.key) | {"kid": key.kid, "use": "sig", "alg": "ES256"} for key in self]}
 
     def __iter__(self) -> Iterator[VerificationKey]:

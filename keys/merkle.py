@@ -1,7 +1,7 @@
-"""The Merkle tree of RFC 6962: roots, inclusion and consistency proofs, made and verified. Pure; opens nothing.
+"""The Merkle tree of RFC 6962: roots, and inclusion and consistency proofs, made and verified. Pure; opens nothing.
 
-A node is named (level, index): it covers the leaves from index << level, 1 << level of them. Whoever makes a proof
-hands in a function that returns the hash of any complete node; what is not complete is put together here.
+A node is named (level, index): it covers 1 << level leaves from leaf index << level on. A caller that makes a proof
+passes a function that returns the hash of any complete node. Incomplete nodes are computed here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ EMPTY_ROOT = sha256(b"").digest()
 
 HASH_BYTES = 32
 Nodes = Callable[[int, int], bytes]
-"""The hash of the complete node at (level, index)."""
+"""Returns the hash of the complete node at (level, index)."""
 
 
 class ProofError(ValueError):
-    """A proof is wrong, or asks for something outside the tree; the message tells which."""
+    """A proof is wrong, or asks for something outside the tree. The message says which."""
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -27,7 +27,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def fold(hashes: Sequence[bytes]) -> bytes:
-    """Return the hash above a power of two of equal nodes."""
+    """Return the hash above equal-level nodes, whose number is a power of two."""
     row = hashes
     while len(row) > 1:
         row = [sha256(b"\x01" + row[i] + row[i + 1]).digest() for i in range(0, len(row), 2)]
@@ -35,10 +35,10 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 
 class Growing:
-    """A tree that only grows, held as the hashes of its complete nodes at the right edge: memory of log2(size)."""
+    """A growing tree, held as the hashes of its complete nodes at the right edge: memory of log2(size)."""
 
     def __init__(self) -> None:
-        """Begin with no leaf."""
+        """Start without leaves."""
         self.size = 0
         self._peaks: list[bytes] = []
 
@@ -52,7 +52,7 @@ class Growing:
         self.size += 1
 
     def root(self) -> bytes:
-        """Return the root of the tree as it stands."""
+        """Return the root of the present tree."""
         return join(self._peaks)
 
 
@@ -75,7 +75,7 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
 
 
 def cover(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the complete nodes, largest first, that make up the leaves [`start`, `end`) of a tree's own span."""
+    """Yield the complete nodes, largest first, that cover the leaves [`start`, `end`) of a tree's own span."""
     while start < end:
         level = (end - start).bit_length() - 1
         yield level, start >> level
@@ -104,9 +104,9 @@ def inclusion_proof(nodes: Nodes, index: int, size: int) -> list[bytes]:
 
 
 def consistency_proof(nodes: Nodes, old: int, new: int) -> list[bytes]:
-    """Return the proof that the tree of `new` leaves begins with that of `old` (RFC 6962 §2.1.2).
+    """Return the proof that the tree of `new` leaves begins with the tree of `old` leaves (RFC 6962 §2.1.2).
 
-    Of no leaf or of all of them it is empty.
+    The proof is empty for no leaf and for all leaves.
     """
     if not 0 <= old <= new:
         raise ProofError("the earlier tree is the larger one")
@@ -114,7 +114,7 @@ def consistency_proof(nodes: Nodes, old: int, new: int) -> list[bytes]:
         return []
     proof: list[bytes] = []
     start, end = 0, new
-    whole = True  # the earlier tree's own root need not be told
+    whole = True  # The earlier tree's own root is not part of the proof
     while old != end:
         split = start + _half(end - start)
         if old <= split:
@@ -141,9 +141,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
-    """Raise ProofError unless the tree of `new` leaves begins with that of `old` (RFC 9162 §2.1.4.2).
+    """Raise ProofError unless the tree of `new` leaves begins with the tree of `old` leaves (RFC 9162 §2.1.4.2).
 
-    Every tree begins with the empty one, so that one is refused as proving nothing.
+    Every tree begins with the empty tree, which proves nothing and is refused.
     """
     if not 0 < old <= new:
         raise ProofError("the earlier tree is the larger one" if old else "the empty tree proves nothing")
@@ -170,7 +170,7 @@ def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byt
 
 
 def _climb(number: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yield each step of a path up from node `number` of 0…`last`, and whether it stands to the left."""
+    """Yield each step of the path up from node `number` of 0…`last`, and whether the step's hash stands on the left."""
     for step in proof:
         if last == 0:
             raise ProofError("the proof is too long")
@@ -185,7 +185,7 @@ def _climb(number: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[byt
 
 
 def _half(width: int) -> int:
-    """The largest power of two below `width`."""
+    """Return the largest power of two below `width`."""
     return 1 << (width - 1).bit_length() - 1
 
 

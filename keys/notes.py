@@ -1,6 +1,6 @@
-"""Signed notes and checkpoints as C2SP writes them (signed-note, tlog-checkpoint, tlog-cosignature). Pure.
+"""Signed notes and checkpoints of C2SP (signed-note, tlog-checkpoint, tlog-cosignature). Pure.
 
-Three kinds of signature are known: Ed25519, ECDSA over P-256, and a witness's timestamped Ed25519 cosignature.
+There are three kinds of signature: Ed25519, ECDSA over P-256, and a witness's timestamped Ed25519 cosignature.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _ECDSA = ec.ECDSA(hashes.SHA256())
 
 
 class NoteError(ValueError):
-    """A note, a checkpoint or a key is malformed, or no trusted key signed it; the message says which."""
+    """A note, a checkpoint or a key is malformed, or no trusted key signed it. The message says which."""
 
 
 class KeyKind(IntEnum):
-    """The signature types of signed-note that are read here."""
+    """The signature types of signed-note that this module reads."""
 
     ED25519 = 1
     ECDSA = 2
@@ -44,7 +44,7 @@ class KeyKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoteSignature:
-    """One signature line: who says to have signed, under which key id, and what follows it."""
+    """One signature line: the claimed signer, its key id, and the bytes after it."""
 
     name: str
     key_id: bytes
@@ -52,7 +52,7 @@ class NoteSignature:
 
     @property
     def line(self) -> str:
-        """The line as it stands in a note."""
+        """The line in the form of a note."""
         return f"{_DASH} {self.name} {b64encode(self.key_id + self.value).decode()}\n"
 
 
@@ -68,18 +68,18 @@ class Note:
         return f"{self.text}\n{''.join(signature.line for signature in self.signatures)}"
 
     def signed_by(self, key: NoteKey) -> bool:
-        """Whether a line names this key; the signature itself is not looked at."""
+        """Return whether a line names this key. The signature itself is not checked."""
         return any(key.names(signature) for signature in self.signatures)
 
     def with_signatures(self, more: Iterable[NoteSignature]) -> Note:
-        """Return the note with further signatures; a newer one takes the place of the same key's older one."""
+        """Return the note with further signatures. A newer signature replaces an older one of the same key."""
         found = {(signature.name, signature.key_id): signature for signature in (*self.signatures, *more)}
         return Note(self.text, tuple(found.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signature that held: whose, and when it was made where it tells (cosignatures; epoch seconds)."""
+    """A verified signature: its key, and its time if it has one (cosignatures; epoch seconds)."""
 
     key: NoteKey
     at: int | None
@@ -87,7 +87,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class NoteKey:
-    """A key that notes are verified with; as text a vkey, `name+id+key`."""
+    """A key for verifying notes. Its text form is a vkey, `name+id+key`."""
 
     name: str
     kind: KeyKind
@@ -113,7 +113,7 @@ class NoteKey:
 
     @classmethod
     def parse(cls, vkey: str) -> NoteKey:
-        """Read a vkey. Raises NoteError for one of another kind, or whose id does not follow from the key."""
+        """Read a vkey. Raises NoteError for a vkey of another kind, or whose id does not follow from the key."""
         name, _, rest = vkey.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
         data = _decoded(encoded)
@@ -128,11 +128,11 @@ class NoteKey:
         return key
 
     def names(self, signature: NoteSignature) -> bool:
-        """Whether a signature line is said to be this key's."""
+        """Return whether a signature line claims to be this key's."""
         return (signature.name, signature.key_id) == (self.name, self.key_id)
 
     def verify(self, text: str, signature: NoteSignature) -> Signed:
-        """Return the signature as verified. Raises NoteError if it does not hold."""
+        """Return the verified signature. Raises NoteError if it is wrong."""
         message, value, at = text.encode(), signature.value, None
         if self.kind is KeyKind.COSIGNATURE:
             at = int.from_bytes(value[:_TIME_BYTES])
@@ -166,7 +166,7 @@ class NoteSigner(Protocol):
 
     @property
     def key(self) -> NoteKey:
-        """The key that verifies."""
+        """The key with which the notes are verified."""
         ...
 
     def sign(self, text: str) -> NoteSignature:
@@ -175,7 +175,7 @@ class NoteSigner(Protocol):
 
 
 class Ed25519NoteSigner:
-    """Signs notes as signed-note's own Ed25519 type."""
+    """Signs notes with the Ed25519 type of signed-note."""
 
     def __init__(self, name: str, signer: NoteKeySigner) -> None:
         """Sign as `name`."""
@@ -203,7 +203,7 @@ class EcdsaNoteSigner:
 
 
 class Cosigner:
-    """Signs checkpoints as a witness does: with the time, under a header of its own."""
+    """Signs checkpoints as a witness: with the time, under a header of its own."""
 
     def __init__(self, name: str, signer: NoteKeySigner) -> None:
         """Sign as `name`."""
@@ -218,7 +218,7 @@ class Cosigner:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a log says of itself: its size and its root. `text` is what is signed."""
+    """A log's statement of its size and its root. `text` is what is signed."""
 
     origin: str
     size: int
@@ -231,8 +231,8 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """Read a note's text. Raises NoteError for any other, one with extension lines included (their author
-        unknown).
+        """Read a note's text. Raises NoteError for any other text, also for one with extension lines, whose author is
+        unknown.
         """
         lines = text.split("\n")
         if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):
@@ -245,7 +245,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class OpenedCheckpoint:
-    """A checkpoint whose signature held, the note it came in, and who of those asked for signed it."""
+    """A checkpoint with a verified signature, its note, and which of the asked witnesses signed it."""
 
     checkpoint: Checkpoint
     note: Note
@@ -253,7 +253,7 @@ class OpenedCheckpoint:
 
 
 def ecdsa_key(name: str, public: ec.EllipticCurvePublicKey) -> NoteKey:
-    """Return a P-256 key as a key that verifies the notes of `name`."""
+    """Return a P-256 key in the form that verifies the notes of `name`."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return NoteKey(name, KeyKind.ECDSA, public.public_bytes(serialization.Encoding.DER, form))
 
@@ -289,7 +289,9 @@ def parse_signature(line: str) -> NoteSignature:
 
 
 def open_note(note: Note, keys: Iterable[NoteKey]) -> tuple[Signed, ...]:
-    """Return the signatures of known keys, which must all hold, and at least one be there; else NoteError."""
+    """Return the signatures of known keys. All of these must be right, and there must be at least one. Raises NoteError
+    otherwise.
+    """
     known = list(keys)
     signed = [
         key.verify(note.text, signature) for signature in note.signatures for key in known if key.names(signature)
@@ -300,7 +302,7 @@ def open_note(note: Note, keys: Iterable[NoteKey]) -> tuple[Signed, ...]:
 
 
 def open_checkpoint(data: str | bytes, keys: Iterable[NoteKey], witnesses: Iterable[NoteKey] = ()) -> OpenedCheckpoint:
-    """Read a checkpoint that one of the log's `keys` signed, under its own origin; NoteError otherwise."""
+    """Read a checkpoint that one of the log's `keys` signed, under its own origin. Raises NoteError otherwise."""
     note, known = parse_note(data), list(keys)
     signed = open_note(note, known)
     checkpoint = Checkpoint.parse(note.text)

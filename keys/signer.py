@@ -1,4 +1,4 @@
-"""Who signs: one small interface, met by a key read from a file now and by a hardware token later."""
+"""Signers: one small interface, which keys from files and hardware modules both meet."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ _ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
 
 
 class Signer(Protocol):
-    """Signs with one P-256 key, ES256 alone. Safe to share between threads."""
+    """Signs with one P-256 key, only ES256. Safe to share between threads."""
 
     @property
     def kid(self) -> str:
@@ -30,7 +30,7 @@ class Signer(Protocol):
 
 
 class FileSigner:
-    """A signer whose private key is in this process's memory. Its `repr` shows the key's id alone."""
+    """A signer whose private key is in this process's memory. Its `repr` shows only the key's id."""
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
         """Take a P-256 key. Raises BadKey for another curve."""
@@ -41,7 +41,7 @@ class FileSigner:
 
     @classmethod
     def generate(cls) -> "FileSigner":
-        """Return a signer with a new random key that is stored nowhere."""
+        """Return a signer with a new random key that is not stored anywhere."""
         return cls(ec.generate_private_key(ec.SECP256R1()))
 
     @property

@@ -1,6 +1,7 @@
-"""A folder of signing keys: PKCS#8 files encrypted under a random passphrase, each with its story beside it as JSON.
+"""A folder of signing keys: PKCS#8 files encrypted under a random passphrase, each with a JSON file (its story) beside
+it.
 
-The story is what makes a key count: it is written last, so a crash leaves no half key. No clock is read here.
+A key counts only with its story, which is written last, so that a crash leaves no half key. No clock is read here.
 """
 
 import os
@@ -39,14 +40,14 @@ __all__ = ["SCHEDULES", "KeyState", "KeyStore", "Schedule", "StoreError", "Store
 
 PASSPHRASE_FILE: Final = "passphrase"  # noqa: S105 - a file's name, not what is in it
 _IN_MODULE: Final = "p11"
-_PASSPHRASE_BYTES: Final = 32  # random, so the few rounds that PKCS#8 spends on it do not matter
+_PASSPHRASE_BYTES: Final = 32  # The passphrase is random, so the few rounds that PKCS#8 spends on it do not matter
 
 
 class KeyStore:
-    """The signing keys of one issuer in one folder (mode 0700), safe for several threads and processes.
+    """The signing keys of one issuer in one folder (mode 0700). Safe for several threads and processes.
 
-    Trust: whoever can write the folder can sign as the issuer; so can whoever reads it and the passphrase file.
-    Every method raises StoreError, with a hint that names the remedy, when the folder is not as it should be.
+    Trust: a writer of the folder can sign as the issuer, and so can a reader of the folder and the passphrase file.
+    Every method raises StoreError, with a hint that names the remedy, if the folder is not as it should be.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class KeyStore:
         passphrase: Secret | None = None,
         module: HardwareModule | None = None,
     ) -> None:
-        """Open the folder, making it if need be.
+        """Open the folder, and make it if it is missing.
 
-        The passphrase lies in the folder unless another file is named or the passphrase itself is given. With a
-        `module` new keys are made there; keys in files go on signing until they are rotated.
+        The passphrase lies in the folder, unless another file or the passphrase itself is given. With a `module`, new
+        keys are made there; keys in files go on signing until they are rotated.
         """
         self._module = module
         self._folder = folder
@@ -83,8 +84,8 @@ class KeyStore:
     ) -> StoredKey:
         """Make, store and return a new key, trusted in [`not_before`, `not_after`).
 
-        It signs in [`signs_from`, `signs_until`), both within that (by default all of it), and from its first use
-        takes over from any other key of its purpose.
+        It signs in [`signs_from`, `signs_until`), both within that span (by default all of it). From its first use, it
+        replaces every other key of its purpose.
         """
         with folder_lock(self._folder):
             return self._make(purpose, not_before, not_after, signs_from or not_before, signs_until or not_after)
@@ -92,7 +93,7 @@ class KeyStore:
     def begin(self, purpose: Purpose, at: datetime, schedule: Schedule | None = None) -> StoredKey:
         """Make a purpose's first key, which signs at once, for as long as the schedule says.
 
-        StoreError if a key of this purpose is in use or waiting: its successor is made by `rotate`.
+        Raises StoreError if a key of this purpose is in use or waiting: `rotate` makes its successor.
         """
         with folder_lock(self._folder):
             if self._current(purpose, at) or self._waiting(purpose, at):
@@ -102,11 +103,11 @@ class KeyStore:
     def rotate(
         self, purpose: Purpose, at: datetime, schedule: Schedule | None = None, *, at_once: bool = False
     ) -> StoredKey:
-        """Make the successor of the purpose's key in use and return it.
+        """Make the successor of the purpose's key in use, and return it.
 
-        It is published from `at` and signs from `at` + `lead`; until then the old key signs, and stays trusted for
-        `overlap` after. `at_once` leaves the lead out, for when the old key is compromised, and takes a successor
-        already waiting. StoreError if one waits and it is not `at_once`.
+        It is published from `at` and signs from `at` + `lead`. Until then the old key signs, and it stays trusted for
+        `overlap` afterwards. `at_once` leaves out the lead, for a compromised old key, and uses a successor that
+        already waits. Raises StoreError if a successor waits and `at_once` is not set.
         """
         plan = schedule or SCHEDULES[purpose]
         with folder_lock(self._folder):
@@ -124,7 +125,7 @@ class KeyStore:
             return successor
 
     def set_state(self, kid: str, state: KeyState) -> StoredKey:
-        """Give a key another state and return it: it signs or stops at once, and is listed from the next bundle."""
+        """Give a key another state and return it. It signs or stops at once, and the next bundle lists the change."""
         with folder_lock(self._folder):
             stored = self.find(kid)
             if stored.state is KeyState.COMPROMISED and state is not KeyState.COMPROMISED:
@@ -132,7 +133,7 @@ class KeyStore:
             return self._write(replace(stored, state=state))
 
     def compromise(self, kid: str) -> StoredKey:
-        """Mark a key as compromised: it signs no more and leaves with the next bundle, whatever it signed."""
+        """Mark a key as compromised. It no longer signs and leaves with the next bundle, whatever it signed."""
         return self.set_state(kid, KeyState.COMPROMISED)
 
     def list(self) -> tuple[StoredKey, ...]:
@@ -141,29 +142,30 @@ class KeyStore:
         return tuple(sorted(stored, key=lambda key: (key.purpose, key.signs_from, key.kid)))
 
     def find(self, kid: str) -> StoredKey:
-        """Return the key of this id. Raises StoreError if the store has none."""
+        """Return the key with this id. Raises StoreError if the store has none."""
         for stored in self.list():
             if stored.kid == kid:
                 return stored
         raise StoreError("no key of this id is in the store", "python -m keys list")
 
     def published(self, at: datetime) -> tuple[VerificationKey, ...]:
-        """Return what a bundle made at `at` lists: keys in use, to come, and still needed to verify; no root.
+        """Return the keys for a bundle made at `at`: in use, future, and still needed for verification. No root is
+        among them.
 
-        Other servers' keys that were admitted follow the store's own.
+        The admitted keys of other servers follow the store's own.
         """
         own = {key.kid: key.public for key in self.list() if key.published(at)}
         others = (key for key in self.admitted.list() if at < key.not_after and key.kid not in own)
         return (*own.values(), *others)
 
     def key_set(self, at: datetime) -> KeySet:
-        """Return `published(at)` as a set to verify with."""
+        """Return `published(at)` as a set for verification."""
         return KeySet(self.published(at))
 
     def signer(self, purpose: Purpose, at: datetime) -> Signer:
         """Return the signer in use at `at`: of the keys that may sign, the one whose use began last.
 
-        Looks at the folder each time, so that a disabled key stops at once; reads only what changed since.
+        The folder is checked each time, so that a disabled key stops at once. Only changed files are read again.
         """
         current = self._current(purpose, at)
         if current is None:
@@ -173,10 +175,10 @@ class KeyStore:
         return self._load(current)
 
     def roots(self, at: datetime) -> tuple[Signer, Signer | None]:
-        """Return who signs a bundle at `at`: the root, and the old root too while a roll-over lasts.
+        """Return the signers of a bundle at `at`: the root, and also the old root during a roll-over.
 
-        It lasts from `rotate` until the successor's first use: the successor is then the root, the one in use the
-        old one, as `sign_bundle` takes them.
+        A roll-over lasts from `rotate` until the successor's first use. During this time the successor is the root, and
+        the key in use is the old root, as `sign_bundle` expects them.
         """
         current, successor = self._current(Purpose.ROOT, at), self._waiting(Purpose.ROOT, at)
         if current is None or successor is None:
@@ -184,10 +186,10 @@ class KeyStore:
         return self._load(successor), self._load(current)
 
     def note_signer(self, name: str) -> NoteKeySigner:
-        """Return the Ed25519 key for signed notes of this name (lower-case letters), made at the first call.
+        """Return the Ed25519 key for signed notes of this name (lower-case letters). The first call makes it.
 
-        It stands outside bundles and rotation: whoever checks notes pins its public half by name. A new key lies in the
-        module where there is one that can do Ed25519; a key that is there stays where it is.
+        It is outside bundles and rotation: readers of notes pin its public half by name. A new key is made in the
+        module if the module supports Ed25519. An existing key stays where it is.
         """
         if not (name.isascii() and name.isalpha() and name.islower()):
             raise ValueError("a note key's name is of lower-case letters")
@@ -233,11 +235,11 @@ class KeyStore:
         return stored
 
     def _new_key(self) -> tuple[ec.EllipticCurvePublicKey, bytes, str]:
-        """Make a key, in the module where there is one; return its public half, what its file holds and its suffix."""
+        """Make a key, in the module if there is one. Return its public half, its file's content and its suffix."""
         if self._module is not None:
             while True:
                 name, public = self._module.generate()
-                if not key_thumbprint(public).startswith("-"):  # as in `_new_private_key`
+                if not key_thumbprint(public).startswith("-"):  # As in `_new_private_key`
                     return public, name.hex().encode("ascii"), _IN_MODULE
         private = _new_private_key()
         protection = serialization.BestAvailableEncryption(self._passphrase())
@@ -245,7 +247,7 @@ class KeyStore:
         return private.public_key(), pem, "pem"
 
     def _make_note_key(self, path: Path, there: Path) -> None:
-        """Make a note key: in the module if it can do Ed25519, else in a file, as without a module."""
+        """Make a note key: in the module if it supports Ed25519, otherwise in a file."""
         if self._module is not None and self._module.signs_notes():
             name, public = self._module.generate_note()
             create_private(there, f"{name.hex()} {public.hex()}".encode("ascii"))
@@ -289,7 +291,7 @@ class KeyStore:
         try:
             private = serialization.load_pem_private_key(pem, passphrase)
         except (ValueError, TypeError):
-            # TypeError: the file is not encrypted. The library's message may quote the file; ours does not.
+            # TypeError: the file is not encrypted. The library's message may quote the file; this one does not.
             raise StoreError(f"{path} does not open with the passphrase", "restore both from one backup") from None
         if not isinstance(private, ec.EllipticCurvePrivateKey) or private.public_key() != stored.public.key:
             raise StoreError(f"{path} holds another key than its name says", "restore it from the backup")
@@ -306,7 +308,7 @@ class KeyStore:
         return module.signer(bytes.fromhex(name.decode("ascii", "replace")), stored.public.key)
 
     def _passphrase(self) -> bytes:
-        # Under the lock, so that no two processes make one each.
+        # Under the lock, so that two processes do not both make one.
         if self._given is None and not self._passphrase_file.exists():
             if any(self._folder.glob("*.pem")):
                 raise StoreError("the passphrase file is missing", "restore it from its backup: the keys need it")
@@ -314,7 +316,9 @@ class KeyStore:
         return self._secret()
 
     def _secret(self) -> bytes:
-        """Return the passphrase that is given, else that of its file; a credential of systemd's has systemd's modes."""
+        """Return the given passphrase, or the passphrase in its file. A credential file of systemd has systemd's
+        modes.
+        """
         if self._given is not None:
             return self._given.reveal().encode()
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -344,20 +348,20 @@ class KeyStore:
 
 
 def _second(at: datetime) -> datetime:
-    """Cut to whole seconds: what is written must read back the same."""
+    """Cut to whole seconds: a written value must read back the same."""
     return at.replace(microsecond=0)
 
 
 def _new_private_key() -> ec.EllipticCurvePrivateKey:
     while True:
         private = ec.generate_private_key(ec.SECP256R1())
-        # On a command line an id that begins with a dash would read as an option: one in 64 is thrown away.
+        # On a command line, an id that begins with a dash looks like an option. Such a key (one in 64) is discarded.
         if not key_thumbprint(private.public_key()).startswith("-"):
             return private
 
 
 def key_store(settings: Settings, folder: Path | None = None) -> KeyStore:
-    """Return the key folder of these settings, or another one, opened with the passphrase that the settings name."""
+    """Return the key folder of these settings, or the given one, opened with the passphrase that the settings name."""
     named = settings.keys_passphrase_file if folder is None else None
     return KeyStore(
         folder or settings.keys,

@@ -1,4 +1,4 @@
-"""What the key store knows of a key besides its private half: state, use, trust, and how long each purpose's last."""
+"""What the key store knows about a key besides its private half: state, use, trust, and the times of each purpose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ _MEMBERS: Final = {"kid", "purpose", "state", "not_before", "signs_from", "signs
 
 
 class KeyState(StrEnum):
-    """What a key may do. Within its days of use an ACTIVE key signs; which of several, the latest begun decides."""
+    """What a key may do. An ACTIVE key signs within its days of use. Of several, the one that began last signs."""
 
     ACTIVE = "active"
     PASSIVE = "passive"
-    """Verifies earlier signatures; signs nothing further."""
+    """Verifies earlier signatures, and signs nothing more."""
     DISABLED = "disabled"
-    """Neither signs nor is published; may be made active again."""
+    """Neither signs nor is published. It may be made active again."""
     COMPROMISED = "compromised"
     """Neither signs nor is published, for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a purpose's keys follow one another.
+    """The times of a purpose's keys.
 
-    `lead`: published before first use, so that every verifier has it. `use`: signs for so long. `overlap`: trusted
-    after its last use, the longest life of what it signs plus grace.
+    `lead`: how long a key is published before its first use, so that every verifier has it. `use`: how long it signs.
+    `overlap`: how long it is trusted after its last use: the longest life of what it signs, plus a grace period.
     """
 
     lead: timedelta
@@ -47,23 +47,23 @@ class Schedule:
 
 SCHEDULES: Final[Mapping[Purpose, Schedule]] = MappingProxyType(
     {
-        # The lead is the roll-over: whoever holds a bundle of the old root alone sees it expire within 90 days.
+        # The lead is the roll-over: a verifier with only a bundle of the old root sees it expire within 90 days.
         Purpose.ROOT: Schedule(timedelta(days=100), timedelta(days=5 * 365), timedelta(days=120)),
         # A printed card lives up to five years.
         Purpose.CARD: Schedule(timedelta(days=3), timedelta(days=365), timedelta(days=5 * 366 + 60)),
-        # A status list is relied on for a day.
+        # A status list is used for a day.
         Purpose.STATUS: Schedule(timedelta(days=3), timedelta(days=365), timedelta(days=7)),
-        # Checkpoints and promises are shown long after: an auditor looks back ten years.
+        # Checkpoints and promises are shown long afterwards: an auditor looks back ten years.
         Purpose.LOG: Schedule(timedelta(days=3), timedelta(days=5 * 365), timedelta(days=3660)),
         Purpose.RECEIPT: Schedule(timedelta(days=3), timedelta(days=365), timedelta(days=3660)),
     }
 )
-"""The project's own figures; a caller may choose others."""
+"""The project's own values. A caller may choose others."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key of the store: `public` is what a bundle lists; it signs in [`signs_from`, `signs_until`) while ACTIVE."""
+    """A key of the store. `public` is its form in a bundle. It signs in [`signs_from`, `signs_until`) while ACTIVE."""
 
     public: VerificationKey
     state: KeyState
@@ -85,20 +85,20 @@ class StoredKey:
         return self.public.purpose
 
     def may_sign(self, at: datetime) -> bool:
-        """Tell whether the key may sign at `at`, if no later one does."""
+        """Return whether the key may sign at `at`, if no later key does."""
         return self.state is KeyState.ACTIVE and self.signs_from <= at < self.signs_until
 
     def waits(self, at: datetime) -> bool:
-        """Tell whether the key is yet to sign."""
+        """Return whether the key has not begun to sign."""
         return self.state is KeyState.ACTIVE and at < self.signs_from
 
     def published(self, at: datetime) -> bool:
-        """Tell whether a bundle made at `at` lists the key: active or passive, not over, and no root."""
+        """Return whether a bundle made at `at` lists the key: active or passive, not expired, and no root."""
         usable = self.state in (KeyState.ACTIVE, KeyState.PASSIVE)
         return usable and at < self.public.not_after and self.purpose is not Purpose.ROOT
 
     def to_json(self) -> dict[str, object]:
-        """Return the key's story; times as RFC 3339 text."""
+        """Return the key's JSON story. Times are RFC 3339 text."""
         return {
             "kid": self.kid,
             "purpose": self.purpose.value,
@@ -117,9 +117,7 @@ def write_story(stored: StoredKey) -> bytes:
 
 
 def read_story(data: bytes, kid: str) -> StoredKey:
-    """Return the key that a JSON file named after `kid` tells of. Raises ValueError if it is damaged or another
-    key's.
-    """
+    """Return the key in a JSON file named after `kid`. Raises ValueError if it is damaged or another key's."""
     story = loads(data)
     if not isinstance(story, dict) or story.keys() != _MEMBERS or story["kid"] != kid:
         raise BadKey("members are missing, unknown, or another key's")

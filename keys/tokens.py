@@ -1,7 +1,7 @@
-"""Strict JWS tokens (RFC 7515, 7519, 8725): the one place that knows PyJWT. No clock: times are judged by who asks.
+"""Strict JWS tokens (RFC 7515, 7519, 8725). Only this module uses PyJWT. No clock: callers judge the times.
 
-PyJWT's own `decode` accepts far more than this project may, so it serves for the signature alone; everything
-around the signature is said aloud here, claim by claim and member by member.
+PyJWT's own `decode` accepts far more than this project may, so it is used only for the signature. Everything around the
+signature is checked here explicitly, claim by claim and member by member.
 """
 
 import re
@@ -44,32 +44,32 @@ __all__ = [
 ]
 
 LEEWAY: Final = timedelta(seconds=5)
-"""How far two honest clocks may differ; the one figure for every comparison of a token's time with an instant."""
+"""How far two honest clocks may differ. Every comparison of a token's time with an instant uses this value."""
 
 ALGORITHM: Final = "ES256"
 MAX_HEADER_CHARS: Final = 1024
 MAX_TEXT_CHARS: Final = 512
-"""The longest text claim; nested values are bounded by their token's length."""
-_TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: past it no datetime can follow
+"""The longest text claim. The length of the token bounds nested values."""
+_TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: after it, no datetime exists
 _TIMES: Final = ("iat", "nbf", "exp")
 _MAX_DEPTH: Final = 8
-# Three segments of base64url. 64 bytes of signature are 86 characters, the last of which carries four bits of nothing:
-# one text for a value, so those bits are zero. `fullmatch`, since `$` forgives a line feed.
+# Three segments of base64url. 64 bytes of signature are 86 characters, of which the last has four unused bits. They
+# must be zero, so that each value has one text. `fullmatch`, because `$` accepts a line feed.
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{85}[AQgw])", re.ASCII)
-# One algorithm object, one curve; nothing of a token chooses among algorithms.
+# One algorithm object and one curve: nothing in a token chooses an algorithm.
 _ES256: Final = ECAlgorithm(ECAlgorithm.SHA256, expected_curve=ec.SECP256R1)
-# Members a form may ask for. `crit`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` are in no form.
+# Members that a form may require. `crit`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` are in no form.
 _HEADERS: Final = frozenset({"alg", "kid", "typ", "jwk"})
 _KINDS: Final = frozenset({str, int, bool, list, dict})
 
 
 @dataclass(frozen=True, eq=False)
 class TokenForm:
-    """What one kind of token looks like; made once, as a module's constant (ValueError if it contradicts itself).
+    """The form of one kind of token, made once as a module's constant (ValueError if it contradicts itself).
 
-    `typ` and `headers`: the header holds exactly these members, `alg` and `typ` always, `kid` and `jwk` if listed.
-    `required`, `optional`: every claim's name and type (str, int, bool, list, dict); no other claim may stand.
-    `max_length`: characters of the compact text. `max_lifetime`: cap on `exp` - `iat`, which it then requires.
+    `typ` and `headers`: the header has exactly these members: always `alg` and `typ`, and `kid` and `jwk` if listed.
+    `required`, `optional`: the name and type of every claim (str, int, bool, list, dict); no other claim is allowed.
+    `max_length`: characters of the compact text. `max_lifetime`: the greatest `exp` - `iat`, which are then required.
     """
 
     typ: str
@@ -95,7 +95,7 @@ class TokenForm:
     def check_claims(self, claims: Mapping[str, object]) -> None:
         """Raise BadClaims unless every claim is expected, present, typed and in bounds, and the times agree.
 
-        Whether the token is in its time *now* is not judged here: compare with one instant and `LEEWAY`.
+        This does not judge whether the token is valid *now*: compare with one instant and `LEEWAY`.
         """
         if not self.required.keys() <= claims.keys():
             raise BadClaims(f"missing: {', '.join(sorted(self.required.keys() - claims.keys()))}")
@@ -108,9 +108,9 @@ class TokenForm:
 
 
 class UnverifiedToken:
-    """A token of the right form whose signature nobody has checked: never a ground for a decision.
+    """A token of the right form whose signature nobody has checked. Never base a decision on it.
 
-    The claims are read when somebody first asks for them, and then kept with the token.
+    The claims are read when they are first needed, and then kept with the token.
     """
 
     def __init__(self, form: TokenForm, header: Mapping[str, object], parts: re.Match[str]) -> None:
@@ -122,7 +122,7 @@ class UnverifiedToken:
 
     @cached_property
     def claims(self) -> Mapping[str, object]:
-        """The claims, each checked by the form. Raises BadClaims for a token without good ones."""
+        """The claims, each checked by the form. Raises BadClaims if they are not right."""
         return MappingProxyType(_read_claims(self._parts[2], self.form))
 
     @property
@@ -132,7 +132,7 @@ class UnverifiedToken:
 
     @property
     def signing_input(self) -> bytes:
-        """What the signature is over (RFC 7515 §5.1): header and claims as they stand in the text."""
+        """The text under the signature (RFC 7515 §5.1): header and claims as they stand in the token."""
         return self.text[: self._parts.end(2)].encode("ascii")
 
     def __repr__(self) -> str:
@@ -141,7 +141,7 @@ class UnverifiedToken:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A token of the right form, signed by the key it was held against."""
+    """A token of the right form with a verified signature."""
 
     header: Mapping[str, object]
     claims: Mapping[str, object]
@@ -151,16 +151,16 @@ class VerifiedToken:
     def digest(self) -> bytes:
         """SHA-256 of the ASCII text.
 
-        An ECDSA signature can be altered into another that holds too (s and n - s), so neither text nor digest may key
-        a replay guard: use the token's `jti`.
+        An ECDSA signature can be changed into another valid one (s and n - s). So neither text nor digest may be the
+        key of a replay guard: use the token's `jti`.
         """
         return digest(self.text.encode("ascii"))
 
 
 def read_unverified(text: str, *forms: TokenForm) -> UnverifiedToken:
-    """Return the token with its outer shape and its header checked; its `typ` says which of the `forms` it has.
+    """Return the token with its outer form and its header checked. Its `typ` says which of the `forms` it has.
 
-    Claims and signature wait until somebody asks for them. MalformedToken for a text that is no token of these forms.
+    Claims and signature are not checked yet. Raises MalformedToken for a text that is no token of these forms.
     """
     parts = _split(text, max(form.max_length for form in forms))
     form = forms[0] if len(forms) == 1 else _form_of(parts[1], forms)
@@ -170,20 +170,21 @@ def read_unverified(text: str, *forms: TokenForm) -> UnverifiedToken:
 
 
 def parse_unverified(text: str, form: TokenForm) -> UnverifiedToken:
-    """Return the token with its form and claims checked and its signature not. Raises MalformedToken or BadClaims."""
+    """Return the token with its form and claims checked, but not its signature. Raises MalformedToken or BadClaims."""
     token = read_unverified(text, form)
     token.claims  # noqa: B018 - reads them, so that bad ones are refused here
     return token
 
 
 def check_signature(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
-    """Verify a token already read, sparing a second reading; TokenError as `verify_with_key`."""
+    """Verify a token that is already read, without reading it again. Raises TokenError as `verify_with_key` does."""
     _check_key(token.header, key)
     return _verified(token, key)
 
 
 def check_signature_by(token: UnverifiedToken, keys: KeySet, purpose: Purpose, at: datetime) -> VerifiedToken:
-    """Verify a token already read, by the key of the set that its `kid` names; errors as `verify_with_keys`.
+    """Verify a token that is already read, with the key of the set that its `kid` names. Errors as in
+    `verify_with_keys`.
 
     The token's form must list `kid`.
     """
@@ -191,18 +192,19 @@ def check_signature_by(token: UnverifiedToken, keys: KeySet, purpose: Purpose, a
 
 
 def verify_with_key(text: str, form: TokenForm, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
-    """Verify against one key in hand, in the order header, key, signature, claims.
+    """Verify with one given key, in the order header, key, signature, claims.
 
-    A TokenError, and no other exception, for any text: MalformedToken. Raises UnknownKey if the header's `kid` is
-    another key's; BadSignature. Raises BadClaims.
+    For any text, raises only a TokenError: MalformedToken; UnknownKey if the header's `kid` is another key's;
+    BadSignature; BadClaims.
     """
     return check_signature(read_unverified(text, form), key)
 
 
 def verify_with_keys(text: str, form: TokenForm, keys: KeySet, purpose: Purpose, at: datetime) -> VerifiedToken:
-    """Verify against the key of the set that the header's `kid` names, of this purpose, valid at `at`.
+    """Verify with the key of the set that the header's `kid` names, of this purpose, valid at `at`.
 
-    Errors as `verify_with_key`. `form` must list `kid` (else ValueError: a fault of the caller, not of the token).
+    Errors as in `verify_with_key`. `form` must list `kid` (ValueError otherwise: a fault of the caller, not of the
+    token).
     """
     if "kid" not in form.headers:
         raise ValueError("a form without kid cannot choose a key")
@@ -218,7 +220,8 @@ def sign_token(
 ) -> str:
     """Return the compact token: header `alg`, `kid` (if the form has it), `typ`, then `extra_header`; claims as given.
 
-    BadClaims or MalformedToken if the result would not verify in its own form: nothing leaves that comes back refused.
+    Raises BadClaims or MalformedToken if the result would not verify in its own form, so that no refused token is sent
+    out.
     """
     form.check_claims(claims)
     plain = all(map(_is_plain, claims.values()))
@@ -230,7 +233,7 @@ def sign_token(
         raise BadClaims(f"the claims are no JSON: {error}") from None
     text = f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
     if len(text) > form.max_length or not plain:
-        # Integers, truth values and printable ASCII texts are written in one way: other claims are read again.
+        # Integers, truth values and printable ASCII texts have one spelling: other claims are read again.
         parse_unverified(text, form)
     return text
 
@@ -250,11 +253,11 @@ def _written_header(kid: str | None, form: TokenForm, extra: Mapping[str, object
 
 
 def signature_holds(message: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> bool:
-    """Tell whether 64 bytes (r, s) are the ES256 signature of `message` by a P-256 key; any other curve is a no.
+    """Return whether 64 bytes (r, s) are the ES256 signature of `message` by a P-256 key; False for any other curve.
 
-    Both s and n - s hold: hardware chips make either, so the low one is not demanded.
+    Both s and n - s are valid: hardware chips make either, so the low one is not required.
     """
-    # PyJWT holds the curve to P-256 where it reads keys, not here: secp256k1 signatures are as long.
+    # PyJWT checks the curve P-256 where it reads keys, not here: secp256k1 signatures have the same length.
     if not isinstance(key.curve, ec.SECP256R1):
         return False
     return _ES256.verify(message, key, signature)
@@ -276,7 +279,7 @@ def _split(text: str, most: int) -> re.Match[str]:
 
 
 def _form_of(segment: str, forms: tuple[TokenForm, ...]) -> TokenForm:
-    """Return the form that a header's `typ` names."""
+    """Return the form of a header's `typ`."""
     typ = _typ_of(segment) if len(segment) <= MAX_HEADER_CHARS else None
     for form in forms:
         if form.typ == typ:
@@ -286,14 +289,14 @@ def _form_of(segment: str, forms: tuple[TokenForm, ...]) -> TokenForm:
 
 @lru_cache(maxsize=256)
 def _typ_of(segment: str) -> object:
-    # Cards signed by one key share one header, and so do all proofs.
+    # Cards signed by one key have the same header, and so do all proofs.
     header = _object(segment, MAX_HEADER_CHARS)
     return None if header is None else header.get("typ")
 
 
 @lru_cache(maxsize=1024)
 def _header(segment: str, form: TokenForm) -> Mapping[str, object]:
-    # Tokens by one key share one header, so reading it again is spared; only accepted headers are kept.
+    # Tokens by one key have the same header, so it is read only once. Only accepted headers are kept.
     if len(segment) > MAX_HEADER_CHARS:
         raise MalformedToken("the header is too long")
     header = _object(segment, MAX_HEADER_CHARS)
@@ -344,7 +347,7 @@ def _verified(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> Verifie
 
 
 def _check_value(name: str, value: object, kind: type) -> None:
-    # `type is`, not `isinstance`: true is an int to Python.
+    # `type is`, not `isinstance`: in Python, True is an int.
     if type(value) is not kind:
         raise BadClaims(f"{name} is not of type {kind.__name__}")
     if isinstance(value, str) and not 0 < len(value) <= MAX_TEXT_CHARS:

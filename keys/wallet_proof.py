@@ -1,6 +1,6 @@
 """The proof that a phone's key signs for each call of the wallet (docs/design.md §9). Values only: no clock, no memory.
 
-It opens no counter: its `typ` is not a card proof's, and a card proof is none of these.
+It is of no use at a counter: its `typ` differs from a card proof's, and a card proof is no wallet proof.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ WALLET_PROOF: Final = TokenForm(
 """`htm`, `htu` as RFC 9449; `bh` = base64url SHA-256 of the body, `ath` of the card token when there is one."""
 
 MAX_SKEW: Final = timedelta(seconds=60)
-"""How far `iat` may lie from the server's instant, either way."""
+"""How far `iat` may be from the server's instant, before or after."""
 _JTI_LEAST, _JTI_MOST = 16, 128
 
 
 @dataclass(frozen=True, slots=True)
 class SignedCall:
-    """The call that a proof must be about; `card` is the card token that the phone holds, or None.
+    """The call that a proof must be about. `card` is the phone's card token, or None.
 
-    `url` is its address without query; `also` further ones under which the server knows the same call.
+    `url` is its address without query. `also` are further addresses of the same call.
     """
 
     method: str
@@ -54,19 +54,19 @@ class SignedCall:
 
 @dataclass(frozen=True, slots=True)
 class WalletProof:
-    """A verified proof: `proof_id` is refused a second time until `forget_at`."""
+    """A verified proof. Its `proof_id` is refused a second time until `forget_at`."""
 
     proof_id: str
     forget_at: datetime
 
 
 BAD_WALLET_PROOF: Final = "bad-wallet-proof"
-"""The problem of a call whose proof does not hold; its detail says which part."""
+"""The problem of a call with a wrong proof. Its detail says which part is wrong."""
 PROOF_USED: Final = "jti was used before; sign a new proof for each request."
 
 
 def fault_told(error: TokenError, shown: str) -> str:
-    """Return which part of a proof does not hold, for whoever wrote the client; nothing of the proof is quoted."""
+    """Return which part of a proof is wrong, for the author of the client. Nothing of the proof is quoted."""
     if not shown:
         return f"there is no {PROOF_HEADER} header."
     if isinstance(error, BadSignature):
@@ -89,9 +89,10 @@ def sign_wallet_proof(signer: Signer, call: SignedCall, at: datetime) -> str:
 
 
 def verify_wallet_proof(text: str, key: ec.EllipticCurvePublicKey, call: SignedCall, at: datetime) -> WalletProof:
-    """Verify a proof with the phone's known key against the very call.
+    """Verify a proof with the phone's known key for this very call.
 
-    A TokenError for any other key, method, address, body or card; ClockOff, told last, when all else holds.
+    Raises a TokenError for any other key, method, address, body or card, and ClockOff last, if everything else is
+    right.
     """
     claims = verify_with_key(text, WALLET_PROOF, key).claims
     if not _JTI_LEAST <= len(str(claims["jti"])) <= _JTI_MOST:

@@ -1,1 +1,1 @@
-"""The commands of `python -m accounts`, one file a kind of account."""
+"""The commands of `python -m accounts`, one file for each kind of account."""

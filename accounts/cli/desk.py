@@ -1,4 +1,4 @@
-"""What the commands share: the store, the clock, whoever types, and how rights, passwords and PINs are asked for."""
+"""The shared part of the commands: the store, the clock, the user, and the questions for rights, passwords and PINs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GRANT_HELP: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where rights can be given: `codes` of points and, as `dept-…`, of departments; and the services' codes."""
+    """Where rights can be given: `codes` of points and, as `dept-…`, of departments; and the codes of services."""
 
     codes: Collection[str]
     services: Collection[str]
@@ -47,7 +47,7 @@ class AccountsCli:
 
     @contextmanager
     def store(self, *, make: bool = False) -> Iterator[AccountStore]:
-        """Open the store that YUNJU_ACCOUNTS_URL names. A store that is not there is refused unless `make`."""
+        """Open the store that YUNJU_ACCOUNTS_URL names. A missing store is refused unless `make`."""
         if not make:
             refuse_absent_store(ACCOUNTS, self.settings.accounts_url)
         elif (absent := absent_file(self.settings.accounts_url)) is not None:
@@ -62,20 +62,20 @@ class AccountsCli:
             store.close()
 
     def places(self) -> Places:
-        """Return the places and services at which rights can be given: the programme's."""
+        """Return the places and services of the programme, at which rights can be given."""
         programme = self.programme()
         departments = (f"{DEPARTMENT}{code}" for code in programme.departments)
         return Places(frozenset({*programme.points, *departments}), frozenset(programme.services))
 
     def programme(self) -> Programme:
-        """Return the programme that YUNJU_PROGRAMME names; a refusal if it cannot be read."""
+        """Return the programme that YUNJU_PROGRAMME names. Refuse if it cannot be read."""
         try:
             return load_programme(self.settings.programme)
         except (ProgrammeError, OSError) as error:
             raise Refusal(f"the programme cannot be read: {error}", "YUNJU_PROGRAMME names its file") from None
 
     def granted(self, roles: Iterable[str]) -> list[Grant]:
-        """Return the grants that `ROLE[:SCOPE]` texts name; a refusal for a scope that the programme does not know."""
+        """Return the grants in `ROLE[:SCOPE]` texts. Refuse a scope that the programme does not know."""
         try:
             grants = [Grant.parse(text) for text in roles]
         except ValueError as error:
@@ -92,10 +92,10 @@ class AccountsCli:
 
     @property
     def by(self) -> str:
-        """Who types, as the account log tells it: the machine's user."""
+        """Return the user of the command, in the form of the account log: the machine's user."""
         try:
             return f"cli:{getpass.getuser()}"
-        except (KeyError, OSError):  # a container's user may have a number and no name
+        except (KeyError, OSError):  # A container's user may have a number and no name
             return f"cli:{os.getuid()}"
 
 
@@ -109,7 +109,7 @@ def weak_refused() -> Iterator[None]:
 
 
 def ask(what: str, file: IO[str] | None) -> str:
-    """Return a secret from a file's first line, or ask twice for it. Never an argument: others can read those."""
+    """Return a secret from a file's first line, or ask for it twice. It is never an argument, which others can read."""
     if file is not None:
         return file.readline().rstrip("\r\n")
     typed: str = click.prompt(what, hide_input=True, confirmation_prompt=True, err=True)
@@ -117,12 +117,12 @@ def ask(what: str, file: IO[str] | None) -> str:
 
 
 def right_place(text: str, known: Places) -> str:
-    """Return the code of a point or of a department's place; a refusal for an unknown code."""
+    """Return the code of a point or of a department's place. Refuse an unknown code."""
     return _known(text, known.codes, "point or department place", "points and departments")
 
 
 def right_service(text: str, known: Places) -> str:
-    """Return a service's code; a refusal if the programme has no such service."""
+    """Return a service's code. Refuse it if the programme has no such service."""
     return _known(text, known.services, "service", "services")
 
 
@@ -135,7 +135,7 @@ def _known(text: str, codes: Collection[str], what: str, many: str) -> str:
 
 
 def grants(texts: Iterable[str], known: Places) -> Rights:
-    """Return the rights that `PLACE=RIGHT,RIGHT` texts name; a usage error for an unknown right."""
+    """Return the rights in `PLACE=RIGHT,RIGHT` texts. An unknown right is a usage error."""
     found: dict[str, frozenset[Right]] = {}
     for text in texts:
         where, _, names = text.partition("=")
@@ -153,5 +153,5 @@ def grants(texts: Iterable[str], known: Places) -> Rights:
 
 
 def shown(rights: Rights) -> str:
-    """Return rights as `grants` reads them."""
+    """Return rights in the form that `grants` reads."""
     return " ".join(f"{point}={','.join(sorted(rights[point]))}" for point in sorted(rights))

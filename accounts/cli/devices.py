@@ -22,7 +22,7 @@ from keys.jwk import thumbprint
 
 @click.group("device")
 def device() -> None:
-    """Tablets, counters and agents, each with a key of its own."""
+    """Tablets, counters and agents, each with its own key."""
 
 
 NEEDS = click.option(
@@ -54,7 +54,7 @@ def add(  # noqa: PLR0917 - click passes them by name
     needs_operator: bool,
     as_json: bool,
 ) -> None:
-    """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
+    """Make a one-time code for a new device and show it once, also as a QR code for the device to scan."""
     # Both before the code: a code that is made is always shown.
     known, pinned = desk.places(), _pinned(desk)
     place, served = right_place(point, known), [right_service(service, known) for service in services]
@@ -77,7 +77,7 @@ def add(  # noqa: PLR0917 - click passes them by name
 @json_option
 @click.pass_obj
 def list_devices(desk: AccountsCli, point: str | None, as_json: bool) -> None:
-    """List the devices, revoked ones too."""
+    """List the devices, including revoked devices."""
     with desk.store() as store:
         found = store.devices.list(point=point)
     emit([_row(one) for one in found], as_json, "\n".join(map(_line, found)) or "no device yet")
@@ -89,7 +89,7 @@ def list_devices(desk: AccountsCli, point: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def operator(desk: AccountsCli, device_id: str, needs_operator: bool, as_json: bool) -> None:
-    """Say whether the device ID needs an operator from now on; every server process follows within five seconds."""
+    """Set whether the device ID needs an operator. Every server process follows within five seconds."""
     with _unknown_refused(), desk.store() as store:
         store.devices.set_operator(device_id, needs_operator=needs_operator, by=desk.by, at=desk.clock.now())
     told = f"{device_id} {'needs an operator' if needs_operator else 'works without an operator'}"
@@ -103,7 +103,7 @@ def operator(desk: AccountsCli, device_id: str, needs_operator: bool, as_json: b
 @json_option
 @click.pass_obj
 def move(desk: AccountsCli, device_id: str, point: str, services: tuple[str, ...], as_json: bool) -> None:
-    """Move the device ID to another point: it follows within a minute, and its records from before stay good."""
+    """Move the device ID to another point. It follows within a minute, and its earlier records stay valid."""
     known = desk.places()
     place, served = right_place(point, known), [right_service(service, known) for service in services]
     with _unknown_refused(), desk.store() as store:
@@ -116,7 +116,7 @@ def move(desk: AccountsCli, device_id: str, point: str, services: tuple[str, ...
 @json_option
 @click.pass_obj
 def revoke(desk: AccountsCli, device_id: str, as_json: bool) -> None:
-    """Take the device ID out of use; every server process follows within five seconds."""
+    """Take the device ID out of use. Every server process follows within five seconds."""
     with _unknown_refused(), desk.store() as store:
         store.devices.revoke(device_id, by=desk.by, at=desk.clock.now())
     emit({"revoked": device_id}, as_json, f"{device_id} is revoked")
@@ -131,12 +131,12 @@ def _unknown_refused() -> Iterator[None]:
 
 
 def _address(base_url: str, parts: Mapping[str, str]) -> str:
-    # Behind the # nothing reaches a server or its logs.
+    # The part after the # never reaches a server or its logs.
     return f"{base_url.rstrip('/')}/counter#{urlencode(parts)}"
 
 
 def _pinned(desk: AccountsCli) -> Mapping[str, str]:
-    # As the verifier does: the root that is set, else the root that the issuer on this machine wrote.
+    # As in the verifier: the configured root, otherwise the root that the issuer on this machine wrote.
     written = desk.settings.published / "root.jwk"
     file = desk.settings.root or (written if written.exists() else None)
     return {} if file is None else {"root": _root_thumbprint(file)}

@@ -25,7 +25,7 @@ def integrator() -> None:
 @json_option
 @click.pass_obj
 def add(desk: AccountsCli, label: str, granted: tuple[str, ...], days: int, as_json: bool) -> None:
-    """Add the server called LABEL and show its token once."""
+    """Add the server with the name LABEL and show its token once."""
     at = desk.clock.now()
     with desk.store() as store:
         made, token = store.integrators.add(
@@ -39,7 +39,7 @@ def add(desk: AccountsCli, label: str, granted: tuple[str, ...], days: int, as_j
 @json_option
 @click.pass_obj
 def list_integrators(desk: AccountsCli, as_json: bool) -> None:
-    """List the servers, revoked ones too."""
+    """List the servers, including revoked servers."""
     with desk.store() as store:
         found = store.integrators.list()
     emit([_row(one) for one in found], as_json, "\n".join(map(_line, found)) or "no integrator yet")
@@ -50,7 +50,7 @@ def list_integrators(desk: AccountsCli, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def revoke(desk: AccountsCli, integrator_id: str, as_json: bool) -> None:
-    """End the token of the server ID; every server process follows within five seconds."""
+    """End the token of the server ID. Every server process follows within five seconds."""
     try:
         with desk.store() as store:
             store.integrators.revoke(integrator_id, by=desk.by, at=desk.clock.now())

@@ -45,7 +45,7 @@ def add(  # noqa: PLR0917 - click passes them by name
     no_pin: bool,
     as_json: bool,
 ) -> None:
-    """Add NAME, who types CODE and a PIN at the counter."""
+    """Add NAME, who enters CODE and a PIN at the counter."""
     rights = grants(granted, desk.places())
     pin = None if no_pin else ask("PIN", pin_file)
     try:
@@ -60,7 +60,7 @@ def add(  # noqa: PLR0917 - click passes them by name
 @json_option
 @click.pass_obj
 def list_operators(desk: AccountsCli, as_json: bool) -> None:
-    """List the operators, the disabled too."""
+    """List the operators, including disabled operators."""
     with desk.store() as store:
         found = store.operators.list()
     emit([_row(one) for one in found], as_json, "\n".join(map(_line, found)) or "no operator yet")
@@ -71,7 +71,7 @@ def list_operators(desk: AccountsCli, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def disable(desk: AccountsCli, code: str, as_json: bool) -> None:
-    """Take the operator with CODE out of use; sessions end within five seconds."""
+    """Take the operator with CODE out of use. The sessions end within five seconds."""
     with _unknown_refused(), desk.store() as store:
         store.operators.disable(code, by=desk.by, at=desk.clock.now())
     emit({"disabled": code}, as_json, f"{code} can no longer sign in")
@@ -84,7 +84,7 @@ def disable(desk: AccountsCli, code: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def change_pin(desk: AccountsCli, code: str, pin_file: IO[str] | None, no_pin: bool, as_json: bool) -> None:
-    """Give the operator with CODE another PIN; sessions that began with the old PIN end within five seconds."""
+    """Give the operator with CODE another PIN. Sessions from the old PIN end within five seconds."""
     pin = None if no_pin else ask("PIN", pin_file)
     with _unknown_refused(), weak_refused(), desk.store() as store:
         store.operators.set_pin(code, pin, by=desk.by, at=desk.clock.now())
@@ -97,7 +97,7 @@ def change_pin(desk: AccountsCli, code: str, pin_file: IO[str] | None, no_pin: b
 @json_option
 @click.pass_obj
 def change_rights(desk: AccountsCli, code: str, granted: tuple[str, ...], as_json: bool) -> None:
-    """Give the operator with CODE these rights instead of the old rights; in force within five seconds."""
+    """Give the operator with CODE these rights instead of the old rights. They are in force within five seconds."""
     rights = grants(granted, desk.places())
     with _unknown_refused(), weak_refused(), desk.store() as store:
         store.operators.set_rights(code, rights, by=desk.by, at=desk.clock.now())

@@ -46,7 +46,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     single_sign_on: bool,
     as_json: bool,
 ) -> None:
-    """Add a person called NAME, who types it to sign in."""
+    """Add a person with the name NAME, which is typed to sign in."""
     granted = desk.granted(roles)
     password = None if single_sign_on else ask("Password", password_file)
     try:
@@ -61,7 +61,7 @@ def add(  # noqa: PLR0917 - click passes options by name
 @json_option
 @click.pass_obj
 def list_people(desk: AccountsCli, as_json: bool) -> None:
-    """List everybody, the disabled too."""
+    """List everybody, including disabled people."""
     with desk.store() as store:
         people = store.people.list()
     lines = (f"{one.id}  {one.name}  {','.join(saved_grants(one.grants))}{_disabled(one)}" for one in people)
@@ -73,7 +73,7 @@ def list_people(desk: AccountsCli, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def disable(desk: AccountsCli, name: str, as_json: bool) -> None:
-    """Take NAME out of use and end every session. The last administrator stays."""
+    """Take NAME out of use and end every session. The last administrator cannot be disabled."""
     try:
         with _last_refused(), desk.store() as store:
             store.people.disable(name, by=desk.by, at=desk.clock.now())
@@ -87,7 +87,7 @@ def disable(desk: AccountsCli, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def enable(desk: AccountsCli, name: str, as_json: bool) -> None:
-    """Let NAME, who was taken out of use, sign in again, with the roles of before."""
+    """Allow NAME, who was disabled, to sign in again, with the earlier roles."""
     with desk.store() as store:
         gone = [one for one in store.people.list() if one.name == name and one.disabled_at is not None]
         if not gone:
@@ -118,7 +118,9 @@ def password(desk: AccountsCli, name: str, password_file: IO[str] | None, as_jso
 @json_option
 @click.pass_obj
 def set_roles(desk: AccountsCli, name: str, roles: tuple[str, ...], as_json: bool) -> None:
-    """Give NAME these roles instead of the old roles, in force at the next request. The last administrator stays."""
+    """Give NAME these roles instead of the old roles, in force at the next request. The last administrator stays
+    administrator.
+    """
     granted = desk.granted(roles)
     try:
         with _last_refused(), desk.store() as store:
@@ -133,9 +135,9 @@ def set_roles(desk: AccountsCli, name: str, roles: tuple[str, ...], as_json: boo
 @json_option
 @click.pass_obj
 def reset_second_step(desk: AccountsCli, name: str, as_json: bool) -> None:
-    """Take all second steps and recovery codes of NAME out of use, and end every session.
+    """Remove all second steps and recovery codes of NAME, and end every session.
 
-    For whoever lost them and came in person; NAME sets a second step up again at the next sign-in.
+    For a person who lost them and came in person. NAME sets up a second step again at the next sign-in.
     """
     try:
         with desk.store() as store:
@@ -153,7 +155,7 @@ def reset_second_step(desk: AccountsCli, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def link(desk: AccountsCli, name: str, subject: str, as_json: bool) -> None:
-    """Let NAME sign in by the OpenID provider of YUNJU_SSO_ISSUER too."""
+    """Allow NAME to sign in also through the OpenID provider of YUNJU_SSO_ISSUER."""
     if desk.settings.sso_issuer is None:
         raise Refusal("no provider is set", "set YUNJU_SSO_ISSUER")
     try:

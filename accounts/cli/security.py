@@ -1,4 +1,4 @@
-"""`python -m accounts security`: attempts that failed, locks, refused rights; newest first, page by page."""
+"""`python -m accounts security`: failed attempts, locks, refused rights; newest first, page by page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge.instants import rfc3339
 def security(  # noqa: PLR0917 - click passes options by name
     desk: AccountsCli, limit: int, skip: int, kinds: tuple[str, ...], person: str | None, as_json: bool
 ) -> None:
-    """Show failed sign-ins, PINs and codes, locks and refused rights. Names and addresses stand there as hashes."""
+    """Show failed sign-ins, PINs and codes, locks and refused rights. Names and addresses are shown as hashes."""
     with desk.store() as store:
         subject = None if person is None else store.security.subject("person", person)
         events = store.security.page(limit, skip, kinds=map(SecurityKind, kinds), subject=subject)

@@ -1,1 +1,1 @@
-"""How the tables of the accounts store came to be; Alembic runs these, `Database.migrate` runs Alembic."""
+"""The history of the tables of the accounts store. Alembic runs these files, and `Database.migrate` runs Alembic."""

@@ -172,7 +172,7 @@ def _account_log() -> None:
 
 
 def _append_only() -> None:
-    # Against slips and injected statements; whoever owns the database can drop a trigger (see accounts/store.py).
+    # Against mistakes and injected statements. The owner of the database can drop a trigger (see accounts/store.py).
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE FUNCTION account_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "

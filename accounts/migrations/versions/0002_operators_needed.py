@@ -1,4 +1,4 @@
-"""Devices say whether they need an operator, and which services they serve; those that are there need none."""
+"""Whether a device needs an operator, and which services it serves. Existing devices need none."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ _TABLES = ("enrolment_codes", "devices")
 
 
 def upgrade() -> None:
-    """Add the columns: what was enrolled before stays as it was."""
+    """Add the columns. Earlier enrolments stay as they were."""
     for table in _TABLES:
         op.add_column(table, sa.Column("needs_operator", sa.Boolean(), nullable=False, server_default=sa.false()))
         op.add_column(table, sa.Column("services", sa.JSON(), nullable=False, server_default="[]"))

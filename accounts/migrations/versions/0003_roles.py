@@ -1,4 +1,4 @@
-"""Roles may be narrowed; the booking office is a department's desk, and a role that gave nothing is gone."""
+"""Roles may be limited. The booking office becomes a department's desk, and a role without rights is removed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ _NEW = {"booking-office": "desk", "operator-admin": None}
 
 
 def upgrade() -> None:
-    """Rename the roles that people have; nobody is given a right by this."""
+    """Rename the roles of people. Nobody gets a new right."""
     connection = op.get_bind()
     for row in connection.execute(sa.select(_PEOPLE)).all():
         kept = sorted({name for role in row.roles if (name := _NEW.get(role, role)) is not None})

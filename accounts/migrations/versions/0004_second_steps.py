@@ -1,4 +1,4 @@
-"""Second steps, recovery codes, sessions that know their use and place, single sign-on, and the security log."""
+"""Second steps, recovery codes, sessions with their use and place, single sign-on, and the security log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Everybody signs in anew: a session from before knows neither its last use nor its second step."""
+    """Everybody must sign in again: an earlier session has neither its last use nor its second step."""
     _sessions()
     _factors()
     _codes_and_steps()
@@ -104,7 +104,7 @@ def _security_events() -> None:
     )
     op.create_index(op.f("ix_security_events_at"), "security_events", ["at"])
     op.create_index(op.f("ix_security_events_subject"), "security_events", ["subject"])
-    # Against slips and injected statements, as the account log.
+    # Against mistakes and injected statements, as in the account log.
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE TRIGGER security_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON security_events "

@@ -1,4 +1,4 @@
-"""What devices tell of themselves, where they stood before, and when integrators were last seen."""
+"""Devices' reports about themselves, their earlier points, and the last use of integrators."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing is known yet of devices and integrators from before."""
+    """Nothing is known yet about earlier devices and integrators."""
     with op.batch_alter_table("devices") as devices:
         devices.add_column(sa.Column("former", sa.JSON(), nullable=False, server_default="[]"))
         devices.add_column(sa.Column("reported_at", sa.BigInteger(), nullable=True))

@@ -1,1 +1,1 @@
-"""One file a change, never altered once released."""
+"""One file for each change. A released file is never altered."""
