@@ -274,10 +274,10 @@ class DepartmentStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolledDevice:
-    """What a device keeps. `root` is the thumbprint of the root key that trust bundles are held to.
+    """What a device keeps. `root` is the thumbprint of the root key with which trust bundles are checked.
 
-    `needs_operator`: while nobody is signed in the device may look at cards, and nothing else; `services` the
-    only ones it serves, none for all of its point.
+    `needs_operator`: while nobody is signed in, the device may only look at cards. `services`: the only services
+    that it serves; empty for all services of its point.
     """
 
     device: str
@@ -436,7 +436,7 @@ class HolderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownDevice:
-    """What a device is now; as at its enrolment, unless whoever runs the system changed it."""
+    """The present data of a device. They are as at its enrolment, unless an operator of the system changed them."""
 
     device: str
     point: str
@@ -617,7 +617,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSignedIn:
-    """`session` goes into the header Yunju-Operator; `rights` are those in force at this device's point."""
+    """`session` goes into the header Yunju-Operator. `rights` are those in force at this device's point."""
 
     session: str
     operator: str
@@ -776,7 +776,7 @@ class PublicAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """A P-256 public key as JWK (RFC 7518 §6.2); nothing else of an exported key is sent."""
+    """A P-256 public key as JWK (RFC 7518 §6.2). No other member of an exported key is sent."""
 
     kty: str
     crv: str
@@ -998,7 +998,9 @@ class Subscribers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenApplication:
-    """Our receipt number, for the status page together with `code`, which is told once: with the first answer."""
+    """This office's receipt number, for the status page together with `code`. The code is given only with the first
+    answer.
+    """
 
     receipt: str
     new: bool
@@ -1041,7 +1043,7 @@ class Today:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldPerson:
-    """A person as on the identity document; `id_country` (three letters) with a passport alone."""
+    """A person as on the identity document. `id_country` (three letters) is only for a passport."""
 
     name: str
     id_type: str
