@@ -1,1 +1,1 @@
-"""What is due on a machine: facts as they lie, the rules that judge them, and what to do in two languages."""
+"""The state of a machine: facts as they are, the rules that judge them, and remedies in two languages."""

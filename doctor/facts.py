@@ -1,4 +1,4 @@
-"""What is known of a machine at one instant: plain values that `reading` collects and `rules` judges."""
+"""The known facts of a machine at one instant: plain values that `reading` collects and `rules` judges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.workreport import WorkReport
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A part that could not be read: `code` names the finding for it, `why` is for whoever runs the system."""
+    """A part that could not be read. `code` names its finding; `why` is for operators of the system."""
 
     why: str
     code: str = "unreadable"
@@ -22,7 +22,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class FolderFact:
-    """The folder of YUNJU_VAR; `open_to_others`: what other users of the machine may read."""
+    """The folder of YUNJU_VAR. `open_to_others`: what other users of the machine may read."""
 
     path: Path
     exists: bool
@@ -31,7 +31,7 @@ class FolderFact:
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeFact:
-    """The programme in force, and the year whose holidays are due and missing."""
+    """The programme in force, and the year whose holidays are due but missing."""
 
     code: str
     version: str
@@ -49,7 +49,7 @@ class DocumentFact:
 
 @dataclass(frozen=True, slots=True)
 class DocumentsFact:
-    """The signed documents that the verifier goes by; `missing`: status lists that are not there."""
+    """The signed documents that the verifier uses. `missing`: status lists that are missing."""
 
     version: int
     documents: tuple[DocumentFact, ...]
@@ -58,7 +58,7 @@ class DocumentsFact:
 
 @dataclass(frozen=True, slots=True)
 class KeyFact:
-    """Until when the keys of a purpose sign, of this machine's folder; None if keys are there and none signs."""
+    """Until when the keys of a purpose in this machine's folder sign, or None if there are keys but none signs."""
 
     purpose: str
     signs_until: datetime | None
@@ -79,7 +79,7 @@ class StoreFact:
 
 @dataclass(frozen=True, slots=True)
 class WorkFact:
-    """What the background work told last; `sequences`: this machine's work signs the log."""
+    """The background work's last report. `sequences`: this machine's work signs the log."""
 
     report: WorkReport | None
     sequences: bool
@@ -87,7 +87,9 @@ class WorkFact:
 
 @dataclass(frozen=True, slots=True)
 class LogFact:
-    """The published log: entries, when its checkpoint was signed, whether the tiles match; None before the first."""
+    """The published log: its entries, the time of its checkpoint, and whether the tiles match; None before the first
+    checkpoint.
+    """
 
     size: int | None
     signed_at: datetime | None
@@ -104,7 +106,7 @@ class WitnessFact:
 
 @dataclass(frozen=True, slots=True)
 class BackupFact:
-    """The last backup that was made and read back; None if none is told."""
+    """The last backup that was made and read again, or None if there is none."""
 
     note: BackupNote | None
 
@@ -120,7 +122,7 @@ class DiskFact:
 
 @dataclass(frozen=True, slots=True)
 class HooksFact:
-    """Webhooks: events that were given up, webhooks whose receiver is gone, those for which events wait for long."""
+    """Webhooks: given-up events, webhooks whose receiver is gone, and webhooks whose events wait for long."""
 
     dead: int
     gone: int
@@ -129,7 +131,9 @@ class HooksFact:
 
 @dataclass(frozen=True, slots=True)
 class NoticesFact:
-    """The queue of notices to applicants: how many wait for more than an hour, how many were given up this week."""
+    """The queue of notices to applicants: how many have waited for more than an hour, and how many were given up this
+    week.
+    """
 
     waiting: int
     late: int
@@ -146,7 +150,7 @@ class HeldFact:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFact:
-    """A device in use: when it was last heard of, records that wait there, its clock against the server's."""
+    """A device in use: when it was last heard of, the records that wait there, and its clock against the server's."""
 
     label: str
     point: str
@@ -157,7 +161,7 @@ class DeviceFact:
 
 @dataclass(frozen=True, slots=True)
 class TokenFact:
-    """An integrator's token that is good, and when it ends."""
+    """A valid token of an integrator, and its end."""
 
     label: str
     expires_at: datetime
@@ -177,4 +181,4 @@ Part = (
 )  # fmt: skip
 
 Facts = Mapping[str, Part | Unread]
-"""Each part that was looked at, by its name; a part that this machine does not have is left out."""
+"""Each checked part, by its name. A part that this machine does not have is left out."""

@@ -1,4 +1,4 @@
-"""A finding: one thing that was looked at, how it stands, and what to do. Values only; the words stand in `words`."""
+"""A finding: one checked part, its state, and the remedy. Values only; the words are in `words`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value = str | int | datetime
 
 
 class Severity(StrEnum):
-    """How a finding stands: a fault stops service or loses something, a warning will if nothing is done."""
+    """The state of a finding. A fault stops service or loses data; a warning will do so if nothing is done."""
 
     WELL = "well"
     WARNING = "warning"
@@ -25,7 +25,7 @@ ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.WELL)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One finding. `about` is the part that was looked at, `code` what was found there, `values` fill the words."""
+    """One finding. `about` is the checked part, `code` is the result, and `values` fill the words."""
 
     about: str
     code: str
@@ -34,10 +34,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def sorted_findings(found: Iterable[Finding]) -> list[Finding]:
-    """Return findings with the worst first; else in the order in which the parts are looked at."""
+    """Return findings with the worst first, otherwise in the order of the parts."""
     return sorted(found, key=lambda one: ORDER.index(one.severity))
 
 
 def worst(found: Iterable[Finding]) -> Severity:
-    """Return the worst severity among findings, WELL where there is none."""
+    """Return the worst severity among findings, or WELL if there is none."""
     return min((one.severity for one in found), key=ORDER.index, default=Severity.WELL)

@@ -1,6 +1,6 @@
-"""Collects the facts: reads folders and stores as they lie, and makes no new one. Works while the service is down.
+"""Collects the facts: reads folders and stores as they are, and makes no new ones. It works while the service is down.
 
-A part that cannot be read becomes `Unread` and says why; no other part is lost by it.
+A part that cannot be read becomes `Unread` with the reason. The other parts are still read.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _NEEDED: Final = {
 
 
 class _Cannot(Exception):
-    """A part that cannot be read, and the finding's code for it."""
+    """A part that cannot be read, and the code of its finding."""
 
     def __init__(self, code: str, why: str) -> None:
         super().__init__(why)
@@ -75,9 +75,9 @@ class _Cannot(Exception):
 
 
 def read_facts(settings: Settings, at: datetime, *, deep: bool = True) -> Facts:
-    """Return what is known of the machine that the settings describe.
+    """Return the facts of the machine that the settings describe.
 
-    `deep`: each SQLite store is looked through for damage too, which takes longer the larger the store is.
+    `deep`: each SQLite store is also searched for damage, which takes longer for a larger store.
     """
     folder = _folder(settings)
     if not folder.exists:
@@ -136,7 +136,7 @@ def _documents(settings: Settings, at: datetime) -> DocumentsFact | None:
     try:
         programme = load_programme(settings.programme)
     except (ProgrammeError, OSError):
-        return None  # told by the programme's own part
+        return None  # Reported by the programme's own part
     try:
         documents = published_folder(settings, programme).current(at)
     except Untrusted as error:
@@ -197,7 +197,7 @@ def _witnesses(settings: Settings, at: datetime) -> WitnessFact | None:
     try:
         state = CheckpointPlace(settings.log_checkpoint).read()
     except PlaceError:
-        return None  # told by the log's own part
+        return None  # Reported by the log's own part
     return WitnessFact(len(named), () if state is None else tuple(late(state, named, at)))
 
 
@@ -275,4 +275,4 @@ IN_STORES: Final[Mapping[str, tuple[str, Read]]] = {
     "hooks": ("accounts", _hooks),
     "devices": ("accounts", _accounts),
 }
-"""Parts that lie in a store, and are read where the store is well and of this release."""
+"""Parts in a store. They are read if the store is sound and of this release."""

@@ -1,6 +1,6 @@
-"""The one place of rules on what is due: from facts and one instant to findings. Opens nothing, reads no clock.
+"""All rules on what is due: they turn facts and one instant into findings. Opens nothing, reads no clock.
 
-`python -m ops doctor` and the operator's page print what stands here.
+`python -m ops doctor` and the operator's page show these findings.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from edge.instants import from_epoch
 from edge.workreport import trouble
 
 BACKUP_OLD: Final = timedelta(hours=26)
-"""A backup each night, and two hours for it to be made."""
+"""A backup each night, and two hours to make it."""
 KEY_SOON: Final = timedelta(days=14)
 TOKEN_SOON: Final = timedelta(days=14)
 HELD_LONG: Final = timedelta(days=1)
 DEVICE_SILENT: Final = timedelta(days=7)
 QUEUE_LONG: Final = timedelta(hours=1)
 CLOCK_OFF: Final = 5
-"""Seconds: a proof from more ahead is refused (docs/design.md §4)."""
+"""Seconds: a proof from further ahead is refused (docs/design.md §4)."""
 LOW_SHARE, LOW_BYTES = 0.1, 2 * 1024**3
 FULL_BYTES: Final = 256 * 1024**2
-"""With less than this the next hours may find the disk full; the ledger then answers 503."""
+"""With less than this, the disk may be full within hours, and the ledger then answers 503."""
 
 Rule = Callable[[Any, datetime], Iterator[Finding]]
 
 
 def findings(facts: Facts, at: datetime) -> list[Finding]:
-    """Return what is found of every part that was looked at, the worst first."""
+    """Return the findings of every checked part, the worst first."""
     return sorted_findings(finding for about, fact in facts.items() for finding in _of_part(about, fact, at))
 
 
@@ -225,4 +225,4 @@ RULES: Final[Mapping[str, Rule]] = {
     "held": _held,
     "devices": _accounts,
 }
-"""Every part that can be looked at, in this order, and its rule."""
+"""Every part that can be checked, in this order, and its rule."""

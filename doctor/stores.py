@@ -1,4 +1,4 @@
-"""How each store stands: there, whole, of this release. Looks at files and servers, and changes neither."""
+"""The state of each store: present, undamaged, of this release. It looks at files and servers, and changes neither."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edge.settings import Settings
 from edge.settingvalues import masked_text
 
 STORES: Final = {"issuer": ("register", "accounts"), "verifier": ("ledger", "verifier", "accounts")}
-"""The stores of each surface; each is named as its setting."""
+"""The stores of each surface, each named like its setting."""
 
 
 def store_fact(settings: Settings, name: str, *, deep: bool) -> StoreFact:
-    """Return how one store stands; `deep` looks an SQLite file through for damage."""
+    """Return the state of one store. `deep` searches an SQLite file for damage."""
     url = getattr(settings, f"{name}_url")
     file = database_file(url)
     if file is None:

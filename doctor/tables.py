@@ -1,4 +1,4 @@
-"""Which tables each store holds, and whether they are this release's."""
+"""The tables of each store, and whether they are this release's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOMS: Final[Mapping[str, Path]] = {
     "register": _ROOT / "issuer/register/migrations",
     "verifier": _ROOT / "verifier/records/migrations",
 }
-"""Where each room's versions of its tables are told."""
+"""Where the version of each room's tables is recorded."""
 
 
 def newer_tables(versions: Mapping[str, str]) -> str | None:
@@ -28,7 +28,7 @@ def newer_tables(versions: Mapping[str, str]) -> str | None:
 
 
 def older_tables(versions: Mapping[str, str]) -> str | None:
-    """Return the room whose tables wait for migrations, with their version, or None if none does."""
+    """Return the room whose tables wait for migrations, with their version, or None if there is none."""
     for room, version in versions.items():
         if room in ROOMS and version in revisions(ROOMS[room])[:-1]:
             return f"{room} {version}"

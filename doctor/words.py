@@ -1,6 +1,6 @@
-"""What a finding says and what to do about it, in both languages: for the page and for the command alike.
+"""A finding's text and its remedy in both languages, for the page and for the command.
 
-The words stand in words.json; placeholders are filled from the finding's values.
+The words are in words.json. Placeholders are filled from the finding's values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WhenText = Callable[[datetime], str]
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A finding's text and its remedy; a finding that is well has none."""
+    """A finding's text and its remedy. A good finding has no remedy."""
 
     zh: str
     en: str
@@ -35,24 +35,24 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _READ: Final = msgspec.json.decode(Path(__file__).with_name("words.json").read_bytes(), type=_File)
 PARTS: Final[Mapping[str, Words]] = _READ.parts
-"""How each part is called."""
+"""The name of each part."""
 WORDS: Final[Mapping[str, Words]] = _READ.findings
 """Every code that `rules` or `reading` can give."""
 
 
 def part_name(about: str, language: Language) -> str:
-    """Return how a part is called."""
+    """Return the name of a part."""
     return PARTS[about].zh if language == "zh" else PARTS[about].en
 
 
 def told(finding: Finding, language: Language, when: WhenText = rfc3339) -> str:
-    """Return what a finding says; `when` writes an instant."""
+    """Return the text of a finding. `when` writes an instant."""
     words = WORDS[finding.code]
     return _filled(words.zh if language == "zh" else words.en, finding.values, when)
 
 
 def remedy(finding: Finding, language: Language, when: WhenText = rfc3339) -> str:
-    """Return what to do about a finding; empty where nothing is to be done."""
+    """Return the remedy of a finding, or an empty text if nothing must be done."""
     words = WORDS[finding.code]
     return _filled(words.zh_remedy if language == "zh" else words.en_remedy, finding.values, when)
 

@@ -1,1 +1,1 @@
-"""The frame every surface shares: HTTP, CLI, settings, clock, logging. Imports nothing of ours."""
+"""The frame that every surface shares: HTTP, CLI, settings, clock, logging. It imports no other room."""

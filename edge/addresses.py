@@ -1,4 +1,4 @@
-"""Which network addresses a call to a foreign server may reach. Pure: resolves nothing."""
+"""Which network addresses a call to another organisation's server may reach. Pure: resolves nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Admit = Callable[[Address], bool]
-"""Tells whether a call may be made to an address."""
+"""Returns whether a call may be made to an address."""
 
 _TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-"""Prefixes behind which a gateway reaches IPv4 addresses (RFC 6052, RFC 8215): private ones too."""
+"""Prefixes behind which a gateway reaches IPv4 addresses, including private ones (RFC 6052, RFC 8215)."""
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address lies in the public network, and neither here, nor beside us, nor behind a translation."""
+    """Return whether an address lies in the public network: not on this machine, not beside it, and not behind a
+    translation.
+    """
     address = plain(address)
     if isinstance(address, IPv6Address):
         carries = address.sixtofour is not None or address.teredo is not None
@@ -26,7 +28,7 @@ def is_public(address: Address) -> bool:
 
 
 def public_or_in(networks: Iterable[Network]) -> Admit:
-    """Return what admits public addresses, and besides those of some networks."""
+    """Return a check that admits public addresses, and also those of some networks."""
     allowed = tuple(networks)
 
     def admit(address: Address) -> bool:
@@ -36,17 +38,17 @@ def public_or_in(networks: Iterable[Network]) -> Admit:
 
 
 def lies_in(address: Address, networks: Iterable[Network]) -> bool:
-    """Tell whether an address lies in one of some networks."""
+    """Return whether an address lies in one of some networks."""
     address = plain(address)
     return any(address in network for network in networks)
 
 
 def plain(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address is a mere spelling of (`::ffff:10.0.0.1`), else the address."""
+    """Return the IPv4 address inside an IPv6 spelling of it (`::ffff:10.0.0.1`), otherwise the address itself."""
     mapped = getattr(address, "ipv4_mapped", None)
     return address if mapped is None else mapped
 
 
 def parsed(text: str) -> Address:
-    """Return the address that a resolver names, its zone cut off. Raises ValueError for any other text."""
+    """Return the address in a resolver's text, without its zone. Raises ValueError for any other text."""
     return ip_address(text.partition("%")[0])

@@ -1,4 +1,4 @@
-"""When the last backup was made: a small note in YUNJU_VAR, for the monitor and for `python -m ops doctor`."""
+"""The time of the last backup: a small note in YUNJU_VAR, for the monitor and for `python -m ops doctor`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FILE: Final = "backup.json"
 
 
 class BackupNote(msgspec.Struct, frozen=True):
-    """The last backup that was made and read back: when (epoch seconds), and in which folder."""
+    """The last backup that was made and read again: its time (epoch seconds) and its folder."""
 
     at: int
     folder: str
 
 
 def write_note(var: Path, note: BackupNote) -> None:
-    """Put the note in the place of the last one."""
+    """Replace the last note by this one."""
     draft = var / f".{FILE}.draft"
     draft.write_bytes(msgspec.json.encode(note))
     draft.chmod(0o600)
@@ -38,7 +38,7 @@ def read_note(var: Path) -> BackupNote | None:
 
 
 def backup_figures(var: Path) -> Iterator[Metric]:
-    """Yield when the last backup was made, 0 for never."""
+    """Yield the time of the last backup, or 0 if there is none."""
     note = read_note(var)
     family = GaugeMetricFamily("yunju_backup_timestamp_seconds", "When the last backup was made and read back.")
     family.add_metric((), 0 if note is None else note.at)

@@ -1,6 +1,6 @@
-"""Which values clients may send at all, whatever a field says: integers below 2^53, text without NUL.
+"""Values that no client may send, whatever the field says: integers of 2^53 and beyond, text with NUL.
 
-msgspec and werkzeug take integers of any size and NULs; stores do not, and would fail with a 500.
+msgspec and werkzeug accept integers of any size and NULs. Stores do not, and would fail with a 500.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from edge.strictjson import INTEGER_BOUND
 
 
 def admits_wide_integer(kind: type[object]) -> bool:
-    """Tell whether a body of this type could hold an integer without both bounds, so that its values need a look."""
+    """Return whether a body of this type could hold an integer without both bounds, so that its values must be
+    checked.
+    """
     waiting: list[object] = [inspect.type_info(kind)]
     seen: set[int] = set()
     while waiting:
@@ -27,7 +29,9 @@ def admits_wide_integer(kind: type[object]) -> bool:
 
 
 def storage_fault(value: object) -> str | None:
-    """Tell what a store could not keep: an integer of 2^53 or beyond, either sign, or a NUL character in a text."""
+    """Return what a store could not keep, or None: an integer of 2^53 or beyond, positive or negative, or a NUL
+    character in a text.
+    """
     waiting: list[object] = [to_builtins(value)]
     while waiting:
         item = waiting.pop()
@@ -63,7 +67,7 @@ class PathConverter(UnicodeConverter):
 
 
 class WholeNumberConverter(BaseConverter):
-    """A whole number of at most 15 ASCII digits in a path; anything else is no such path."""
+    """A whole number of at most 15 ASCII digits in a path. Anything else is no such path."""
 
     regex = "[0-9]{1,15}"
 
@@ -87,7 +91,7 @@ def _bounded(item: inspect.IntType) -> bool:
 
 
 def _parts(item: object) -> list[object]:
-    """Return the types inside a type: a container's, a union's, a Struct's fields', an annotation's own."""
+    """Return the types inside a type: those of a container, a union, a Struct's fields, or an annotation."""
     parts = [getattr(item, name) for name in ("type", "item_type", "value_type") if hasattr(item, name)]
     for name in ("types", "item_types", "fields"):
         parts.extend(getattr(item, name, ()))

@@ -1,4 +1,4 @@
-"""The manners of every command line: `error:` and `hint:` lines on stderr, exit 1 for a refusal, 2 for misuse."""
+"""The rules of every command line: `error:` and `hint:` lines on stderr, exit 1 for a refusal, 2 for misuse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Refusal(click.ClickException):
-    """The command was understood and is refused: `message` says why, `hint` names the remedy. Exit 1."""
+    """The command was understood but is refused. `message` says why, `hint` names the remedy. Exit 1."""
 
     exit_code = 1
 
@@ -32,7 +32,7 @@ class Refusal(click.ClickException):
 
 
 class Group(click.Group):
-    """A click group with the manners above; sub-groups need not be of this class."""
+    """A click group with these rules. Its sub-groups need not be of this class."""
 
     def main(  # type: ignore[override]  # click's overloads differ in standalone_mode alone
         self,
@@ -40,7 +40,7 @@ class Group(click.Group):
         prog_name: str | None = None,
         **rest: Any,  # noqa: ANN401 - click's signature
     ) -> object:
-        """Run the command line and exit; with `standalone_mode=False` raise instead, as click does."""
+        """Run the command line and exit. With `standalone_mode=False`, raise instead, as click does."""
         if not rest.pop("standalone_mode", True):
             return super().main(args, prog_name, standalone_mode=False, **rest)
         sys.exit(self._outcome(args, prog_name, rest))
@@ -68,7 +68,7 @@ class Group(click.Group):
 
 
 def main_group(room: str) -> Callable[[Callable[..., Any]], Group]:
-    """Make the decorated function the top group of `python -m <room>`; its docstring is the help."""
+    """Make the decorated function the top group of `python -m <room>`. Its docstring is the help."""
     return click.group(
         name=f"python -m {room}",
         cls=Group,
@@ -102,9 +102,9 @@ def progress(work: int, label: str) -> AbstractContextManager[Any]: ...
 @overload
 def progress(work: Iterable[T], label: str) -> AbstractContextManager[Iterable[T]]: ...
 def progress(work: int | Iterable[T], label: str) -> AbstractContextManager[Any]:
-    """Return a bar on stderr for long work: iterate over it, or give a length and call its `update(n)`.
+    """Return a bar on stderr for long work. Iterate over it, or give a length and call its `update(n)`.
 
-    Where stderr is no terminal nothing is drawn.
+    If stderr is no terminal, nothing is drawn.
     """
     hidden = not sys.stderr.isatty()
     if isinstance(work, int):

@@ -1,4 +1,4 @@
-"""Where the time comes from. Rules never read a clock: they are handed one instant, read once a request from here."""
+"""The source of the time. Rules never read a clock: they receive one instant, which is read once for each request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """A clock that stands still until it is moved; the demonstration and the tests set it."""
+    """A clock that stands still until it is moved. The demonstration and the tests set it."""
 
     def __init__(self, at: datetime) -> None:
         """Start at `at`, an aware datetime of any zone. Raises ValueError if it is naive."""

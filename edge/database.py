@@ -1,6 +1,6 @@
-"""Opening a room's database: SQLite (the default) or PostgreSQL, brought to its newest tables. Knows no rule.
+"""Opens a room's database, SQLite (the default) or PostgreSQL, and updates its tables. Knows no rule.
 
-A room hands in its Alembic folder; the version of its tables stands in `<room>_version`.
+A room passes its Alembic folder. The version of its tables is kept in `<room>_version`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WAL_TRIES: Final = 100
 _NAMED_REVISION: Final = re.compile(r'^revision(?:: str)? = "([^"]+)"$', re.MULTILINE)
 _VERSION: Final = "_version"
 _SQLITE: Final = "sqlite:///"
-_MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
+_MIGRATION_LOCK: Final = 0x59554E4A  # Any constant of this product: PostgreSQL's advisory lock while tables change
 
 
 NAMING: Final = {
@@ -39,11 +39,11 @@ NAMING: Final = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
-"""How constraints and indexes are named, so that migrations find them in either database."""
+"""The names of constraints and indexes, by which migrations find them in either database."""
 
 
 class InstantColumn(sa.types.TypeDecorator[datetime]):
-    """An aware UTC instant kept as epoch seconds, the same in SQLite and PostgreSQL."""
+    """An aware UTC instant, kept as epoch seconds in both SQLite and PostgreSQL."""
 
     impl = sa.BigInteger
     cache_ok = True
@@ -64,7 +64,7 @@ class UnusableDatabase(ValueError):
 
 
 class Database:
-    """One database of a room. Safe to share between threads; a process opens its own after a fork."""
+    """One database of a room. Safe to share between threads. After a fork, a process opens its own."""
 
     def __init__(self, engine: Engine, room: str, migrations: Path) -> None:
         self._engine = engine
@@ -74,7 +74,7 @@ class Database:
 
     @classmethod
     def open(cls, url: str, *, room: str, migrations: Path) -> Database:
-        """Connect to `url` (`sqlite:///file` or `postgresql://…`) and bring its tables up to date.
+        """Connect to `url` (`sqlite:///file` or `postgresql://…`) and update its tables.
 
         `room` names the table that keeps their version; `migrations` is the room's Alembic folder. UnusableDatabase for
         any other address.
@@ -88,13 +88,15 @@ class Database:
         return self._engine.connect()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """Return one transaction: durable when the block ends, undone when it raises. On SQLite one at a time."""
+        """Return one transaction. It is durable when the block ends, and undone if the block raises. On SQLite only one
+        runs at a time.
+        """
         return self._writing.begin()
 
     def migrate(self) -> None:
-        """Bring the tables to this release's, once, however many processes start together.
+        """Bring the tables to this release, once, however many processes start together.
 
-        Raises UnusableDatabase if the tables are those of a newer release: they are never changed backwards.
+        Raises UnusableDatabase if the tables are those of a newer release, because they are never changed backwards.
         """
         known = revisions(self._migrations)
         with self.read() as connection:
@@ -123,14 +125,14 @@ class Database:
         command.upgrade(config, "head")
 
     def close(self) -> None:
-        """Close every connection; call it before a fork and at the end."""
+        """Close every connection. Call this before a fork and at the end."""
         self._engine.dispose()
 
 
 def absent_file(url: str) -> Path | None:
-    """Return the file that an SQLite address names and that is not there, or None if it is, and for PostgreSQL.
+    """Return the file of an SQLite address if it is missing. Return None if it exists, and for PostgreSQL.
 
-    Opening makes a file: a command that works on what is there asks first, so that a slip in a name makes no empty
+    Opening makes a file. So a command that works on existing data asks first, and a mistyped name makes no empty
     register beside the real one.
     """
     address = make_url(url)
@@ -141,8 +143,8 @@ def absent_file(url: str) -> Path | None:
 
 
 def revisions(migrations: Path) -> tuple[str, ...]:
-    """Return the versions of a room's tables, oldest first, as its migrations' files tell them. Raises ValueError for
-    none.
+    """Return the versions of a room's tables, oldest first, by the files of its migrations. Raises ValueError if there
+    are none.
 
     The files are read, not run, and sorted by name: `0007_places.py` follows `0006_matters.py`.
     """
@@ -154,7 +156,7 @@ def revisions(migrations: Path) -> tuple[str, ...]:
 
 
 def version_table(room: str) -> str:
-    """Return the name of the table that says which migrations a room's tables have had."""
+    """Return the name of the table that records which migrations a room's tables have had."""
     return f"{room}{_VERSION}"
 
 
@@ -181,7 +183,7 @@ def _engine(address: URL) -> Engine:
         return sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
     file = Path(str(address.database))
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.touch(mode=0o600)  # before SQLite would make it readable for others; its -wal and -shm take the same mode
+    file.touch(mode=0o600)  # Before SQLite would make it readable for others. Its -wal and -shm take the same mode
     engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
@@ -189,7 +191,7 @@ def _engine(address: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late: see _begin_sqlite
+    connection.isolation_level = None  # The driver's own BEGIN comes too late: see _begin_sqlite
     with _cursor(connection) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         _switch_to_wal(cursor)
@@ -198,7 +200,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    # Of several processes that open a new file together one switches it; SQLite refuses the others without a wait.
+    # If several processes open a new file together, one switches it. SQLite refuses the others without a wait.
     for _ in range(_WAL_TRIES):
         with suppress(sqlite3.OperationalError):
             cursor.execute("PRAGMA journal_mode = WAL")
@@ -217,15 +219,16 @@ def _cursor(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer asks for the lock at once: one that read first would fail, not wait, when another wrote meanwhile.
+    # A writer asks for the lock at once. If it read first, it would fail instead of waiting when another process wrote
+    # meanwhile.
     writes = connection.get_execution_options().get("takes_lock", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def first_use(connection: Connection, table: sa.Table, named: Mapping[str, object], forget_at: object) -> bool:
-    """Remember a proof in `table`, whichever process sees it; tell whether this is the first time.
+    """Remember a proof in `table` for all processes. Return whether this is its first time.
 
-    `named` are the columns by which the table tells proofs apart; `forget_at` is the instant as the table keeps it.
+    `named` are the columns that distinguish proofs in the table. `forget_at` is the instant in the table's form.
     """
     seen = sa.select(sa.literal(1)).where(*(table.c[column] == value for column, value in named.items()))
     if connection.execute(seen).first() is not None:
@@ -235,7 +238,7 @@ def first_use(connection: Connection, table: sa.Table, named: Mapping[str, objec
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copy an SQLite database while others use it, whole and as of one moment, for the copy's owner alone."""
+    """Copy an SQLite database while others use it: whole, as of one moment, and readable only by the copy's owner."""
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     address = f"file:{quote(str(source))}?mode=ro"
     with (
@@ -247,15 +250,15 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 def database_file(url: str) -> Path | None:
-    """Return the file of an SQLite address; None for a server's."""
+    """Return the file of an SQLite address, or None for a server's address."""
     return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def sqlite_fault(path: Path, *, used: bool = False, whole: bool = True) -> str | None:
-    """Return what SQLite finds wrong in a database, or None if nothing is.
+    """Return what SQLite finds wrong in a database, or None.
 
-    `used`: others may use it meanwhile; then its structure alone is looked at. Without `whole` only whether SQLite
-    opens the file, which takes no time however large the file is.
+    `used`: others may use the database meanwhile, so only its structure is checked. Without `whole`, only whether
+    SQLite opens the file is checked, which takes the same time for every size.
     """
     kind, check = ("", "PRAGMA quick_check(1)") if used else ("&immutable=1", "PRAGMA integrity_check(1)")
     check = check if whole else "SELECT 'ok' FROM sqlite_master LIMIT 1"
@@ -270,7 +273,7 @@ def sqlite_fault(path: Path, *, used: bool = False, whole: bool = True) -> str |
 
 
 def table_versions(path: Path) -> dict[str, str]:
-    """Return, by room, the version of the tables in an SQLite database."""
+    """Return, for each room, the version of its tables in an SQLite database."""
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as reading:
         tables = [str(name) for (name,) in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         versions = {
@@ -282,7 +285,7 @@ def table_versions(path: Path) -> dict[str, str]:
 
 
 def versions_on_server(url: str) -> dict[str, str] | None:
-    """Return, by room, the version of the tables at a server's address; None for an empty database.
+    """Return, for each room, the version of its tables at a server's address, or None for an empty database.
 
     Raises UnusableDatabase if the server does not answer.
     """
@@ -301,7 +304,7 @@ def versions_on_server(url: str) -> dict[str, str] | None:
 
 
 def address_for_clients(url: str) -> tuple[str, str | None]:
-    """Return a PostgreSQL address as its own programs take it, and the password, which is not in that address."""
+    """Return a PostgreSQL address in the form of its own programs, without the password, and the password."""
     address = make_url(url).set(drivername="postgresql")
     password = address.password or address.query.get("password")
     shown = address.set(password=None).difference_update_query(["password"])
@@ -309,7 +312,7 @@ def address_for_clients(url: str) -> tuple[str, str | None]:
 
 
 def answer_outages(app: Flask) -> None:
-    """Let an application answer 503 `unavailable` while a database is away or busy, never a plain 500."""
+    """Let an application answer 503 `unavailable` while a database is away or busy, and never a plain 500."""
 
     def unavailable(_: OperationalError) -> Response:
         return problem_response(Problem("unavailable", retry_after=BUSY_SECONDS))

@@ -1,4 +1,6 @@
-"""Files that are replaced whole: a crash leaves the old content or the new, and what was told is on the disk."""
+"""Files that are replaced as a whole: after a crash, a file has the old content or the new content, and reported
+content is on the disk.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Give a file its new content, durable when this returns; the folder is made where it is missing. OSError."""
+    """Give a file its new content, durable on return. The folder is made if it is missing. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -20,7 +22,7 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that is not there yet, with this mode whatever the process's mask; durable. OSError."""
+    """Write a new file with this mode, whatever the process's mask is. It is durable on return. Raises OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -30,7 +32,7 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
 
 
 def sync(path: Path) -> None:
-    """Make durable what a file holds, or which files a folder lists. OSError."""
+    """Make a file's content durable, or a folder's list of files. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""base64url as JOSE writes it (RFC 7515 §2) and SHA-256. One text per value: other spellings are refused."""
+"""base64url of JOSE (RFC 7515 §2) and SHA-256. Each value has one text: other spellings are refused."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def b64u(data: bytes) -> str:
 def unb64u(text: str) -> bytes:
     """Return the bytes of canonical base64url.
 
-    EncodingError for padding, characters outside the alphabet, an impossible length and
-    trailing bits that are not zero.
+    Raises EncodingError for padding, characters outside the alphabet, an impossible length, and trailing bits that are
+    not zero.
     """
     padding = _PADDING.get(len(text) % 4)
     if padding is None:
@@ -32,7 +32,7 @@ def unb64u(text: str) -> bytes:
         data = urlsafe_b64decode(text + padding)
     except ValueError:
         raise EncodingError("not base64url") from None
-    # The library skips what it does not know; writing the bytes again shows every other spelling.
+    # The library skips unknown characters. Writing the bytes again shows every other spelling.
     if b64u(data) != text:
         raise EncodingError("not canonical base64url")
     return data
@@ -44,5 +44,5 @@ def digest(data: bytes) -> bytes:
 
 
 def digest_text(data: bytes) -> str:
-    """Return the SHA-256 of `data` as base64url, 43 characters: how tokens, headers and stores carry a hash."""
+    """Return the SHA-256 of `data` as base64url, 43 characters: the form of a hash in tokens, headers and stores."""
     return b2a_base64(hashlib.sha256(data).digest(), newline=False).translate(_URL_SAFE)[:43].decode("ascii")

@@ -1,4 +1,4 @@
-"""What a problem document's `type` leads to (RFC 9457 §3.1.1): the code in both languages, its status, its remedy."""
+"""The page behind a problem document's `type` (RFC 9457 §3.1.1): the code in both languages, its status, its remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CACHED = {"Cache-Control": "public, max-age=3600"}
 
 
 def problems_blueprint() -> flask.Blueprint:
-    """Return GET /problems (every code) and /problems/<code>: JSON, or plain text where a browser asks."""
+    """Return GET /problems (every code) and /problems/<code>: JSON, or plain text for a browser."""
     found = flask.Blueprint("problems", __name__)
 
     @found.get("/problems")

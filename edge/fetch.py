@@ -1,8 +1,8 @@
-"""Calls to other servers: bounded in size and in whole time, never led elsewhere, and only to addresses that are
-admitted, where a caller says which.
+"""Calls to other servers. They have bounds for size and whole time, and follow no redirection. If the caller gives a
+check of addresses, only admitted addresses are called.
 
-A time-out for each read lets a slow server hold a thread for as long as it sends a byte now and then. Here one deadline
-covers headers and body together, and the connection has as long: at its end the socket is shut, whatever waits on it.
+With a time-out for each read, a slow server could hold a thread for as long as it sends a byte now and then. Here one
+deadline covers headers and body together. At its end the socket is closed, whatever waits on it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _PIECE: Final = 65_536
 
 
 class FetchAway(Exception):
-    """There is no answer that can be used: the server is away, too slow, or sends too much."""
+    """There is no usable answer: the server is away, too slow, or sends too much."""
 
 
 class FetchForbidden(FetchAway):
-    """The name leads to an address that is not admitted: no connection was made."""
+    """The name leads to an address that is not admitted. No connection was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class OutgoingCall:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a server answered itself, whatever its status: a redirection is an answer like any other."""
+    """The server's own answer, whatever its status. A redirection is an answer like any other."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,10 +51,10 @@ class Answered:
 
 
 def fetch(asked: OutgoingCall, *, seconds: float, most: int, admit: Admit | None = None) -> Answered:
-    """Make a call that is over within `seconds`, and return at most `most` bytes. Raises FetchAway for anything else.
+    """Make a call that ends within `seconds`. Return at most `most` bytes. Raises FetchAway for anything else.
 
-    With `admit` the name is resolved once, each address that the name has must be admitted (else FetchForbidden), and
-    the connection is made to such an address itself: a name that changes meanwhile leads nowhere else.
+    With `admit`, the name is resolved once, all its addresses must be admitted (FetchForbidden otherwise), and the
+    connection goes to such an address itself. So a name that changes meanwhile leads nowhere else.
     """
     parts = urlsplit(asked.url)
     if parts.scheme not in _SCHEMES or not parts.hostname:
@@ -71,7 +71,7 @@ def fetch(asked: OutgoingCall, *, seconds: float, most: int, admit: Admit | None
 
 
 class _Call:
-    """One connection and the timer that cuts it off."""
+    """One connection, and the timer that ends it."""
 
     def __init__(self, scheme: str, host: str, port: int | None, seconds: float) -> None:
         self._until = monotonic() + seconds
@@ -98,7 +98,7 @@ class _Call:
             raise TimeoutError
 
     def _connect_to(self, addresses: list[tuple[str, int]]) -> None:
-        """Connect to the first address that answers; the name is what TLS asks for, never what is resolved again."""
+        """Connect to the first address that answers. The name is used for TLS, and is never resolved again."""
         fault: OSError = OSError("the name has no address")
         for address in addresses:
             try:
@@ -106,7 +106,7 @@ class _Call:
             except OSError as error:
                 fault = error
                 continue
-            self._connection.sock = held  # from here on the timer cuts the connection off
+            self._connection.sock = held  # From here on, the timer can end the connection
             if self._tls is not None:
                 self._connection.sock = self._tls.wrap_socket(held, server_hostname=self._connection.host)
             return
@@ -143,7 +143,7 @@ class _Call:
 
 
 def _admitted(host: str, port: int, admit: Admit) -> list[tuple[str, int]]:
-    """Return the addresses of a name, each of which must be admitted: one that is not condemns the name."""
+    """Return the addresses of a name. If one of them is not admitted, the whole name is refused."""
     found = list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
     if not all(admit(parsed(address)) for address in found):
         raise FetchForbidden("the address is private")

@@ -1,4 +1,4 @@
-"""What a client sent in one field and cannot be taken: the problem `invalid-field`, made in one way. No framework."""
+"""A client's field that cannot be accepted: the problem `invalid-field`, made in one way. No framework."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge.problems import Problem
 
 
 def invalid(path: str, message: str) -> Problem:
-    """Return the problem of one field: `path` names the field as `$.name`, `message` says what is expected."""
+    """Return the problem of one field. `path` names the field as `$.name`; `message` says what is expected."""
     return invalid_fields([(path, message)])
 
 
@@ -20,7 +20,7 @@ def invalid_fields(faults: Iterable[tuple[str, str]]) -> Problem:
 
 
 def span_asked(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """Return the bounds that the fields `since` and `until` give, None for one left out; Problem invalid-field."""
+    """Return the bounds in the fields `since` and `until`, or None for an absent field. Problem invalid-field."""
     return (
         None if since is None else instant_asked("$.since", since),
         None if until is None else instant_asked("$.until", until),
@@ -28,7 +28,7 @@ def span_asked(since: str | None, until: str | None) -> tuple[datetime | None, d
 
 
 def instant_asked(path: str, text: str) -> datetime:
-    """Return the instant that a field gives in RFC 3339; Problem invalid-field for any other text."""
+    """Return the instant in a field in RFC 3339. Problem invalid-field for any other text."""
     try:
         return parse_asked(text)
     except InstantError as error:

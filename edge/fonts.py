@@ -1,4 +1,4 @@
-"""Where the fonts of printed papers lie. `tools/assets.py` puts them there; every room that prints looks here."""
+"""The place of the fonts of printed papers. `tools/assets.py` puts them there, and every room that prints uses them."""
 
 from __future__ import annotations
 

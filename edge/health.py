@@ -1,4 +1,4 @@
-"""What the operator's monitors ask: is the process alive, can it serve, what are its figures."""
+"""Answers for the operator's monitors: whether the process is alive, whether it can serve, and its figures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from edge.problems import Problem
 from edge.secret import Secret
 
 ReadyCheck = Callable[[], str | None]
-"""Looks at one thing the process needs: None when it serves, else what is wrong, in words fit for anyone to read."""
+"""Checks one thing that the process needs. Returns None if it works, otherwise what is wrong, in words that anyone may
+read.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a surface tells of itself: checks that must hold, warnings while it serves, figures read when asked."""
+    """A surface's report on itself: checks that must pass, warnings while it serves, and figures that are read on
+    request.
+    """
 
     checks: Mapping[str, ReadyCheck]
     warnings: Mapping[str, ReadyCheck]
@@ -42,11 +46,11 @@ def health_blueprint(
     figures: Sequence[MetricSource] = (),
     metrics_token: Secret | None = None,
 ) -> flask.Blueprint:
-    """Return `GET /healthz` (alive), `/readyz` (every check, 503 when one fails) and `/metrics` with `figures` besides.
+    """Return `GET /healthz` (alive), `/readyz` (every check, 503 if one fails) and `/metrics` with further `figures`.
 
-    A warning is no failed check: `/readyz` tells it and stays 200, since the process can serve. The monitor reads it.
-    Figures go to whoever has the token; without a token set, only to this machine asking directly, since behind a
-    proxy of the same machine everybody would come from here.
+    A warning is not a failed check: `/readyz` shows it and stays 200, because the process can serve. The monitor reads
+    it. Figures need the token. If no token is set, only a direct call from this machine gets them, because behind a
+    proxy on the same machine every call would come from here.
     """
     blueprint = flask.Blueprint("health", __name__)
 

@@ -1,7 +1,7 @@
-"""The Flask frame that every surface shares: bodies in, answers and problem documents out, headers, one log line.
+"""The Flask frame that every surface shares: request bodies, answers and problem documents, headers, one log line.
 
-Whatever a client sends ends as a 4xx problem document; an unknown exception is a plain 500 with an id.
-Hooks stay tiny: each request pays for them.
+Every bad input of a client ends as a 4xx problem document. An unknown exception is a plain 500 with an id. Hooks stay
+small, because each request pays for them.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ PAGE_POLICY = (
     "base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types yunju"
 )
-"""Content-Security-Policy of pages and scripts: no inline code, Trusted Types with the one policy `yunju`.
+"""Content-Security-Policy of pages and scripts: no inline code, and Trusted Types with the single policy `yunju`.
 
-The one address beside the page's own is the agent's on a counter PC (docs/devices.md).
+The only address besides the page's own is the agent's on a counter PC (docs/devices.md).
 """
 
 API = "/v1/"
-"""How the addresses of the API begin."""
+"""The beginning of all API addresses."""
 
 _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
@@ -54,7 +54,7 @@ _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
-# A worker is held by the policy of its own script, hence the page's policy on scripts too.
+# A worker follows the policy of its own script, so scripts also get the page's policy.
 _POLICIES = {"text/html": PAGE_POLICY, "text/javascript": PAGE_POLICY, "image/svg+xml": _IMAGE_POLICY}
 _CHALLENGE = 'Bearer, DPoP algs="ES256"'
 _BEARER_CHALLENGE = 'Bearer error="invalid_token", DPoP error="invalid_token", algs="ES256"'
@@ -63,7 +63,7 @@ _CHALLENGES = {
     "bad-token": _BEARER_CHALLENGE, "device-revoked": _BEARER_CHALLENGE,
     "bad-dpop-proof": _PROOF_CHALLENGE, "clock-off": _PROOF_CHALLENGE,
 }  # fmt: skip
-"""The challenges that say more (RFC 6750 §3, RFC 9449 §7.1); a standard client reads these, not the document."""
+"""The challenges with more detail (RFC 6750 §3, RFC 9449 §7.1). A standard client reads these, not the document."""
 _CODE_OF_STATUS = {
     401: "unauthenticated",
     403: "not-permitted",
@@ -89,13 +89,13 @@ _errors = logging.getLogger("yunju.error")
 
 
 class ChunkedInput:
-    """A chunked body: the server's complaint about its framing becomes an OSError, which werkzeug answers with 400."""
+    """A chunked body. The server's error about its framing becomes an OSError, which werkzeug answers with 400."""
 
     def __init__(self, inner: IO[bytes]) -> None:
         self._inner = inner
 
     def read(self, size: int = -1) -> bytes:
-        """Read as the server's stream does. Raises OSError for whatever that raises."""
+        """Read as the server's stream does. Raises OSError for any error of that stream."""
         try:
             return self._inner.read(size)
         except Exception as error:
@@ -103,7 +103,7 @@ class ChunkedInput:
 
 
 class FrameRequest(flask.Request):
-    """A request that knows its id, when it began, and how large a body its view takes."""
+    """A request with its id, its beginning, and the greatest body of its view."""
 
     def __init__(self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False) -> None:  # noqa: FBT001, FBT002 - werkzeug's signature
         if "HTTP_TRANSFER_ENCODING" in environ:
@@ -116,7 +116,9 @@ class FrameRequest(flask.Request):
 
     @property
     def body_limit(self) -> int:
-        """The most bytes of a body: set for this request, else the view's own (`body_limit`), else the frame's."""
+        """The greatest size of a body in bytes: the value set for this request, otherwise the view's own
+        (`body_limit`), otherwise the frame's.
+        """
         endpoint = self.endpoint or ""
         if self._limit is None or self._limit_of not in {None, endpoint}:
             frame = cast("Frame", current_app)
@@ -126,9 +128,10 @@ class FrameRequest(flask.Request):
 
     @property
     def max_content_length(self) -> int | None:
-        """The bound that werkzeug reads to.
+        """The limit to which werkzeug reads.
 
-        It cuts a body of unknown length there without a word; one byte more lets get_data see that it was too long.
+        werkzeug silently cuts a body of unknown length there. With one more byte, get_data sees that the body was too
+        long.
         """
         return self.body_limit if self.content_length is not None else self.body_limit + 1
 
@@ -137,12 +140,12 @@ class FrameRequest(flask.Request):
         self._limit, self._limit_of = value, None
 
     def _get_file_stream(self, *_args: object, **_named: object) -> IO[bytes]:
-        """Keep what is uploaded in memory, bounded by `body_limit`: no paper lies in the clear in a folder of temps."""
+        """Keep uploads in memory, bounded by `body_limit`, so that no paper lies unsealed in a temporary folder."""
         return BytesIO()
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - werkzeug's overloads
-        """Return the body as werkzeug does. Raises RequestEntityTooLarge for one of unknown length beyond the limit
-        too.
+        """Return the body as werkzeug does. Raises RequestEntityTooLarge also for a body of unknown length beyond the
+        limit.
         """
         data = super().get_data(*args, **kwargs)
         if len(data) > self.body_limit:
@@ -151,15 +154,15 @@ class FrameRequest(flask.Request):
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """Sessions of pages alone: a call of the API has none, and does not pay for one."""
+    """Sessions for pages alone. A call of the API has none, and does not pay for one."""
 
     def open_session(self, app: flask.Flask, request: flask.Request) -> SecureCookieSession | None:
-        """Return a page's session, and one that nothing can be written to for a call of the API."""
+        """Return a page's session, or a read-only empty session for a call of the API."""
         return self.make_null_session(app) if request.path.startswith(API) else super().open_session(app, request)
 
 
 class Frame(flask.Flask):
-    """A Flask application with the shared error map, headers and log line; made by create_frame."""
+    """A Flask application with the shared error map, headers and log line. create_frame makes it."""
 
     request_class = FrameRequest
     session_interface = PageSessions()
@@ -167,9 +170,9 @@ class Frame(flask.Flask):
     max_body: int
     https: bool
     on_refusal: list[Callable[[int], None]]
-    """Called with the status of an answer that says 401 or 403, before the answer leaves."""
+    """Called with the status of a 401 or 403 answer, before the answer is sent."""
     draw: Callable[[Problem], flask.Response] | None = None
-    """What draws a page of a problem for whoever asks with a browser; without it everybody gets the document."""
+    """Draws the page of a problem for a browser. Without it, everybody gets the document."""
 
     def process_response(self, response: flask.Response) -> flask.Response:
         """Complete the answer's headers and write the access line."""
@@ -184,16 +187,16 @@ class Frame(flask.Flask):
 
 
 def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool = False) -> flask.Flask:
-    """Return an application named `name` (an import name) without routes; `max_body` in bytes.
+    """Return an application named `name` (an import name) without routes. `max_body` is in bytes.
 
-    `https`: clients know this server by https alone, whatever stands before it says of the scheme.
+    `https`: clients know this server only by https, whatever a proxy says about the scheme.
     """
     frame = Frame(name, static_folder=None)
     frame.clock = clock
     frame.max_body = max_body
     frame.https = https
     frame.on_refusal = []
-    # A path has one spelling: others are 404, not a redirect built from the client's Host header.
+    # A path has one spelling. Other spellings get 404, not a redirect built from the client's Host header.
     frame.url_map.merge_slashes = False
     frame.url_map.converters.update(CONVERTERS)
     frame.url_map.redirect_defaults = False
@@ -204,29 +207,29 @@ def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool 
 
 
 def draw_problems(app: flask.Flask, draw: Callable[[Problem], flask.Response]) -> None:
-    """Let `draw` make the page of a problem for whoever asks with a browser outside the API (`asks_for_page`)."""
+    """Let `draw` make the page of a problem for browsers outside the API (`asks_for_page`)."""
     cast("Frame", app).draw = draw
 
 
 def current_request() -> FrameRequest:
-    """Return the request itself: Flask's proxy looks it up again for every attribute."""
+    """Return the request itself. Flask's proxy would look it up again for every attribute."""
     return cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
 
 
 def request_instant() -> datetime:
-    """Return the request's one instant, aware UTC: the injected clock, read at the first call."""
+    """Return the request's single instant, aware UTC. The injected clock is read at the first call."""
     if "instant" not in g:
         g.instant = cast("Frame", current_app).clock.now()
     return cast("datetime", g.instant)
 
 
 def request_id() -> str:
-    """Return the id under which the log and a problem document name this request."""
+    """Return the request's id in the log and in problem documents."""
     return cast("FrameRequest", request).request_id
 
 
 def body_limit(most: int) -> Callable[[View], View]:
-    """Let one view take bodies of up to `most` bytes instead of the frame's limit."""
+    """Let one view accept bodies of up to `most` bytes instead of the frame's limit."""
 
     def mark(view: View) -> View:
         view.__body_limit__ = most  # type: ignore[attr-defined]
@@ -238,7 +241,8 @@ def body_limit(most: int) -> Callable[[View], View]:
 def read_body(kind: type[T]) -> T:
     """Return the request's JSON body as a `kind`, a msgspec.Struct that forbids unknown fields.
 
-    Problems: unsupported-media-type, too-large (before all is read), bad-json, invalid-field with the field's path.
+    Problems: unsupported-media-type, too-large (before the whole body is read), bad-json, invalid-field with the
+    field's path.
     """
     asked = current_request()
     content_type = asked.environ.get("CONTENT_TYPE", "")
@@ -260,7 +264,7 @@ def read_body(kind: type[T]) -> T:
 
 
 def read_query(kind: type[T]) -> T:
-    """Return the query string as a `kind` (a Struct, values converted from text); problem invalid-field."""
+    """Return the query string as a `kind` (a Struct, with values converted from text). Problem invalid-field."""
     fields: dict[str, str] = {}
     for name, value in request.args.items(multi=True):
         if name in fields:
@@ -275,12 +279,14 @@ def read_query(kind: type[T]) -> T:
 
 
 def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> flask.Response:
-    """Return `value` (Structs, dataclasses, plain values) as JSON; times are given as text by `instants.rfc3339`."""
+    """Return `value` (Structs, dataclasses, plain values) as JSON. Convert times to text first, with
+    `instants.rfc3339`.
+    """
     return flask.Response(msgspec.json.encode(value), status, headers, content_type="application/json")
 
 
 def problem_response(problem: Problem) -> flask.Response:
-    """Return the RFC 9457 document of a problem; its `instance` is the request's id where there is one."""
+    """Return the RFC 9457 document of a problem. Its `instance` is the request's id, if there is one."""
     instance = request_id() if flask.has_request_context() else None
     response = flask.Response(
         msgspec.json.encode(problem.document(instance)), problem.status, content_type="application/problem+json"
@@ -291,7 +297,7 @@ def problem_response(problem: Problem) -> flask.Response:
 def _with_headers(response: flask.Response, problem: Problem) -> flask.Response:
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(max(0, problem.retry_after))
-    if problem.status == 401:  # RFC 9110 §15.5.2 asks for a challenge
+    if problem.status == 401:  # RFC 9110 §15.5.2 requires a challenge
         response.headers["WWW-Authenticate"] = _CHALLENGES.get(problem.code, _CHALLENGE)
     for name, value in problem.headers.items():
         response.headers[name] = value
@@ -299,7 +305,7 @@ def _with_headers(response: flask.Response, problem: Problem) -> flask.Response:
 
 
 def idempotency_key() -> str:
-    """Return the operation id of a writing call, 16 to 64 of `A-Za-z0-9_-`; problem bad-request without a good one."""
+    """Return the operation id of a writing call, 16 to 64 of `A-Za-z0-9_-`. Problem bad-request without a valid id."""
     key = request.headers.get("Idempotency-Key", "")
     if not _OPERATION.fullmatch(key):
         raise Problem("bad-request", "Idempotency-Key must be 16 to 64 characters of A-Z, a-z, 0-9, _ and -.")
@@ -322,7 +328,7 @@ def _require_storable(value: object) -> None:
 
 
 def _invalid_field(text: str) -> Problem:
-    """Turn msgspec's message, which ends with the place, into the problem; the text may quote the client's."""
+    """Turn msgspec's message, which ends with the place, into the problem. The text may quote the client's."""
     text = text.encode("utf-8", "replace").decode("utf-8")
     placed = _PLACE.fullmatch(text)
     message, path = (placed[1], placed[2]) if placed else (text, "$")
@@ -334,7 +340,7 @@ def _invalid_field(text: str) -> Problem:
 
 
 def asks_for_page() -> bool:
-    """Tell whether the request comes from a browser that would show what it gets: outside the API, HTML before JSON."""
+    """Return whether the request comes from a browser that would show the answer: outside the API, HTML before JSON."""
     asked = current_request()
     kinds = ("application/problem+json", "application/json", "text/html")
     return not asked.path.startswith(API) and asked.accept_mimetypes.best_match(kinds) == "text/html"

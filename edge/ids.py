@@ -8,7 +8,7 @@ from edge.encoding import b64u
 
 
 def new_id() -> str:
-    """Return base64url of 16 random bytes; the text never looks like a command line option."""
+    """Return base64url of 16 random bytes. The text never looks like a command line option."""
     while True:
         made = b64u(secrets.token_bytes(16))
         if not made.startswith("-"):

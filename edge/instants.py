@@ -1,4 +1,4 @@
-"""Instants as epoch seconds (in tokens and leaves) and as RFC 3339 text (in JSON). Never a naive datetime."""
+"""Instants as epoch seconds (in tokens and leaves) and as RFC 3339 text (in JSON). Naive datetimes are never used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
 class InstantError(ValueError):
-    """The value names no instant; the message tells the fault."""
+    """The value is no instant. The message names the fault."""
 
 
 def to_epoch(at: datetime) -> int:
@@ -30,7 +30,7 @@ _MOST_EPOCH = to_epoch(_MOST)
 
 
 def from_epoch(seconds: int) -> datetime:
-    """Return the aware UTC instant of an integer of seconds. Raises InstantError for others and beyond the years
+    """Return the aware UTC instant of an integer of seconds. Raises InstantError for other values and outside the years
     1-9999.
     """
     if type(seconds) is not int:
@@ -48,15 +48,15 @@ def rfc3339(at: datetime) -> str:
 
 
 def rfc3339_or_none(at: datetime | None) -> str | None:
-    """Return what `rfc3339` does, and None for an instant that is not there."""
+    """Return the text of `rfc3339`, or None if there is no instant."""
     return None if at is None else rfc3339(at)
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Return the aware UTC instant that an RFC 3339 text names.
+    """Return the aware UTC instant in an RFC 3339 text.
 
-    Capital `T` and `Z` only; an offset is converted; a fraction is cut to microseconds; a leap second,
-    a missing offset and anything around the text are an InstantError.
+    Only capital `T` and `Z` are accepted. An offset is converted, and a fraction is cut to microseconds. Raises
+    InstantError for a leap second, a missing offset and any surrounding text.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
@@ -71,9 +71,9 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def parse_asked(text: str) -> datetime:
-    """Return the instant that somebody asks about, in the years 1970 to 9998. Raises InstantError.
+    """Return the instant in a question, in the years 1970 to 9998. Raises InstantError.
 
-    Days and windows around it are instants too, in every zone: sums with it overflow nowhere.
+    Days and windows around it are valid instants in every zone: no sum overflows.
     """
     at = parse_rfc3339(text)
     _check_year(at.year)
@@ -81,7 +81,7 @@ def parse_asked(text: str) -> datetime:
 
 
 def day_asked(text: str) -> date:
-    """Return the day that somebody asks about, written `2026-10-31`, in the years 1970 to 9998. Raises InstantError."""
+    """Return the day in a question, written `2026-10-31`, in the years 1970 to 9998. Raises InstantError."""
     try:
         day = date.fromisoformat(text)
     except ValueError as error:

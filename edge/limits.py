@@ -1,7 +1,8 @@
-"""Rate limits: buckets that the workers share where they can, and whom to count. They decide nothing.
+"""Rate limits: buckets, shared by the workers if possible, and the key to count. They decide nothing.
 
-A limit fails open, never against the visitor: where the shared counts are away each worker counts alone, and a
-forgotten key starts afresh. Who proves a key or shows a good card is counted by that; a place for its failures alone.
+A limit fails open, never against the visitor: if the shared counts are away, each worker counts alone, and a forgotten
+key starts again. A caller that proves a key or shows a valid card is counted by that. A place is counted only for its
+failures.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ _TOO_MANY = 429
 
 
 class RateLimit:
-    """A bucket per key: `burst` at once, then `rate` a second. Remembers the `most_keys` used last.
+    """A bucket for each key: `burst` at once, then `rate` a second. It remembers the `most_keys` that were used last.
 
-    `shared` counts for all workers, under `name`; without it, and where it is away, this process counts alone. A worker
-    takes a twentieth of a burst at once: a key may so be refused while its other workers hold a twentieth each.
+    `shared` counts for all workers, under `name`. Without it, or while it is away, this process counts alone. A worker
+    takes a twentieth of a burst at once, so a key may be refused while other workers still hold a twentieth each.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class RateLimit:
         self._lock = Lock()
 
     def take(self, key: str, at: datetime | None = None) -> int | None:
-        """Take one from the key's bucket: None if there was one, else the seconds to wait, at least 1.
+        """Take one from the key's bucket. Return None if there was one, otherwise the seconds to wait, at least 1.
 
-        `at`: the request's instant, where it is known; else the clock is read.
+        `at`: the request's instant, if it is known; otherwise the clock is read.
         """
         now = (at or self._clock.now()).timestamp()
         if self._shared is None:
@@ -76,7 +77,9 @@ class RateLimit:
         return None if wait <= 0 else max(1, math.ceil(wait))
 
     def _spends_ahead(self, key: str, now: float) -> bool:
-        """Spend one of what was taken ahead; False if nothing is left, or where the bucket has refilled it."""
+        """Spend one of those taken ahead. Return False if none is left, or if the bucket has been refilled
+        meanwhile.
+        """
         with self._lock:
             left, until = self._ahead.pop(key, (0, 0.0))
             if left < 1 or now >= until:
@@ -85,7 +88,7 @@ class RateLimit:
             return True
 
     def _take_shared(self, shared: Shared, key: str, now: float) -> float:
-        """Take one for now and some ahead from the shared counts; return the seconds to wait."""
+        """Take one for now and some ahead from the shared counts. Return the seconds to wait."""
         most = max(1, self._burst // _TAKEN_AHEAD)
         taken, wait = shared.take(f"{self._name}:{key}", self._rate, self._burst, now, most)
         if taken > 1:
@@ -107,25 +110,26 @@ class RateLimit:
         return None if granted else max(1, math.ceil((1 - left) / self._rate))
 
     def require(self, key: str, at: datetime | None = None) -> None:
-        """Take one, or raise the problem too-many-requests with its Retry-After; `at` as in `take`."""
+        """Take one, or raise the problem too-many-requests with its Retry-After. `at` as in `take`."""
         wait = self.take(key, at)
         if wait is not None:
             raise Problem("too-many-requests", retry_after=wait)
 
 
 class FairLimit:
-    """Counts who proves a key, or shows a card that holds, by that; and a place for what fails there, never before.
+    """Counts a caller that proves a key or shows a valid card by that key or card. A place is counted for failures
+    there, never before.
 
-    So junk from an address stops nobody else behind it: a call that holds is answered however much junk came before.
+    So junk from an address stops nobody else behind it: a valid call is answered, however much junk came before.
     """
 
     def __init__(self, proven: RateLimit, failures: RateLimit) -> None:
-        """`proven` counts by key or card, `failures` by place."""
+        """`proven` counts by key or card, `failures` counts by place."""
         self._proven, self._failures = proven, failures
 
     @contextmanager
     def judging(self, place: str) -> Iterator[None]:
-        """Judge a call: a problem of the client's own making is counted at its place, and is 429 beyond the limit."""
+        """Judge a call. A problem that the client caused is counted at its place, and is 429 beyond the limit."""
         try:
             yield
         except Problem as problem:
@@ -134,23 +138,23 @@ class FairLimit:
             raise
 
     def failed(self, place: str) -> None:
-        """Count a failure at a place; problem too-many-requests beyond the limit."""
+        """Count a failure at a place. Problem too-many-requests beyond the limit."""
         self._failures.require(place)
 
     def admit(self, key: str) -> None:
-        """Count a call that holds by its key or card; problem too-many-requests beyond the limit."""
+        """Count a valid call by its key or card. Problem too-many-requests beyond the limit."""
         self._proven.require(key)
 
 
 class Turns:
-    """Gives a place that failed beyond its limit one turn at a time in this process; every other place goes at once.
+    """Gives places that failed beyond their limit one turn at a time in this process. Every other place goes at once.
 
-    So junk takes no more than one thread's time for what costs the processor (a slow hash), and whoever types the
-    right thing behind the same address still gets a turn.
+    So junk takes at most one thread's time for work that costs the processor (a slow hash), and a person with the right
+    password behind the same address still gets a turn.
     """
 
     def __init__(self, failures: RateLimit, clock: Clock, *, most_places: int = 10_000) -> None:
-        """`failures` counts by place; remembers the `most_places` that failed beyond it last."""
+        """`failures` counts by place. The last `most_places` that failed beyond it are remembered."""
         self._failures, self._clock = failures, clock
         self._most_places = most_places
         self._crowded: OrderedDict[str, float] = OrderedDict()
@@ -158,7 +162,7 @@ class Turns:
 
     @contextmanager
     def turn(self, place: str) -> Iterator[bool]:
-        """Work within; False if the place failed too often and another such place has the turn."""
+        """Work within. Yield False if the place failed too often and another such place has the turn."""
         crowded = self._crowded.get(place, 0.0) > self._clock.now().timestamp()
         if crowded and not self._busy.acquire(blocking=False):
             yield False
@@ -170,7 +174,7 @@ class Turns:
                 self._busy.release()
 
     def failed(self, place: str) -> int | None:
-        """Count a failure at a place: None within its limit, else the seconds until it may fail again."""
+        """Count a failure at a place. Return None within its limit, otherwise the seconds until it may fail again."""
         wait = self._failures.take(place)
         if wait is not None:
             self._crowded[place] = self._clock.now().timestamp() + wait
@@ -181,10 +185,12 @@ class Turns:
 
 
 class Limiter:
-    """Makes the limits of a service, each under a name of its own, counted together where there is where."""
+    """Makes the limits of a service, each under its own name, counted by all workers together if there are shared
+    counts.
+    """
 
     def __init__(self, clock: Clock, shared: Shared | None = None) -> None:
-        """`shared`: what all workers count in; None counts in this process."""
+        """`shared`: the counts of all workers. None: this process counts alone."""
         self.clock, self.shared = clock, shared
 
     def limit(self, name: str, rate: float, burst: int) -> RateLimit:
@@ -192,17 +198,18 @@ class Limiter:
         return RateLimit(rate, burst, self.clock, name=name, shared=self.shared)
 
     def fair(self, name: str, rate: float, burst: int) -> FairLimit:
-        """Return a limit by key or card, and as much again by place for failures."""
+        """Return a limit by key or card, and an equal limit by place for failures."""
         return FairLimit(self.limit(f"{name}/by-key", rate, burst), self.limit(f"{name}/failed", rate, burst))
 
     def turns(self, name: str, rate: float, burst: int) -> Turns:
-        """Return turns for work that costs: a place may fail `burst` times at once, then `rate` a second."""
+        """Return turns for expensive work: a place may fail `burst` times at once, then `rate` a second."""
         return Turns(self.limit(f"{name}/failed", rate, burst), self.clock)
 
     def first(self, key: str, until: datetime) -> bool:
-        """Remember what may come once, until an instant, for all workers; tell whether this is the first time.
+        """Remember a key that may come only once, until an instant, for all workers. Return whether this is its first
+        time.
 
-        True where the shared counts are away: each worker then remembers by itself.
+        True if the shared counts are away: each worker then remembers by itself.
         """
         if self.shared is None:
             return True
@@ -214,7 +221,9 @@ class Limiter:
 
 
 class Forwarding:
-    """Whether somebody who is no trusted proxy names other clients: then a whole network is counted as one place."""
+    """Notices a sender that is no trusted proxy but names other clients. A whole network is then counted as one
+    place.
+    """
 
     COMPLAINT = (
         "X-Forwarded-For comes from a peer that YUNJU_TRUSTED_PROXIES does not name: everybody behind it counts as one "
@@ -231,17 +240,19 @@ class Forwarding:
 
     @classmethod
     def unnamed(cls, trusted_proxies: Iterable[Network], *, https: bool) -> str | None:
-        """Return what is wrong before the first request: this server speaks http, so that https means a proxy."""
+        """Return what is wrong before the first request, or None: this server speaks http, so https means that there is
+        a proxy.
+        """
         return cls.UNNAMED if https and not tuple(trusted_proxies) else None
 
     def noticed(self) -> None:
-        """Note it, and tell the operator once for each process."""
+        """Record it, and tell the operator once for each process."""
         if not self._seen:
             self._seen = True
             _log.warning(self.COMPLAINT)
 
     def complaint(self) -> str | None:
-        """Return what is wrong, None while nothing is."""
+        """Return what is wrong, or None."""
         return self.COMPLAINT if self._seen else None
 
 
@@ -249,9 +260,9 @@ FORWARDING = Forwarding()
 
 
 def client_key(request: flask.Request, trusted_proxies: Iterable[Network] = ()) -> str:
-    """Return whom to count a request under: an IPv4 address, or the /64 of an IPv6 one.
+    """Return the key under which a request is counted: an IPv4 address, or the /64 of an IPv6 address.
 
-    X-Forwarded-For is believed only from a trusted proxy, and only as far back as the first address that is not one.
+    X-Forwarded-For is believed only from a trusted proxy, and only back to the first address that is no trusted proxy.
     """
     proxies = tuple(trusted_proxies)
     path = [request.remote_addr or ""]

@@ -1,6 +1,7 @@
-"""Log lines as JSON, one object a line. Token-like text is blotted out; an exception gives type and place, no words.
+"""Log lines as JSON, one object on each line. Token-like text is removed. For an exception, the type and the place are
+logged, but no words.
 
-An exception's message may quote a row, a token or a name, so the formatter leaves it out and keeps the stack.
+An exception's message may quote a row, a token or a name. So the formatter leaves it out and keeps the stack.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 from edge.clock import SystemClock
 
 BLOT = "[redacted]"
-_CLOCK = SystemClock()  # lines tell the machine's time, whatever clock the rules are given
+_CLOCK = SystemClock()  # Lines have the machine's time, whatever clock the rules are given
 
 _SECRETS = re.compile(
     r"""
@@ -35,7 +36,7 @@ _SECRETS = re.compile(
 
 
 def redact(text: str) -> str:
-    """Return `text` with everything that looks like a token, a secret or an identity number blotted out."""
+    """Return `text` without everything that looks like a token, a secret or an identity number."""
     return _SECRETS.sub(BLOT, text)
 
 
@@ -50,7 +51,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": _plain(record.getMessage()),
         }
-        # Whatever a room believes of its fields, they are searched for secrets as well.
+        # Fields are searched for secrets too, whatever a room says about them.
         given = (*getattr(record, "fields", {}).items(), *getattr(record, "safe_fields", {}).items())
         for name, value in given:
             line.setdefault(name, _plain(value))
@@ -60,7 +61,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def describe_error(error: BaseException) -> list[dict[str, object]]:
-    """Return type and stack (file:line function) of an exception and of what caused it, without their messages."""
+    """Return type and stack (file:line function) of an exception and of its causes, without their messages."""
     chain: list[dict[str, object]] = []
     seen: set[int] = set()
     current: BaseException | None = error
@@ -75,25 +76,25 @@ def describe_error(error: BaseException) -> list[dict[str, object]]:
 
 
 class AccessLog:
-    """One line a request, past the logging machinery, which would cost several times as much as the line.
+    """One line for each request. It bypasses the logging module, which would cost several times as much as the line.
 
-    Its fields are numbers and values of closed sets, so they need no search for secrets.
+    Its fields are numbers and values of closed sets, so they are not searched for secrets.
     """
 
     def __init__(self) -> None:
         self._stream: IO[str] | None = None
         self.is_open = False
-        """Whether lines go anywhere."""
+        """Whether lines are written anywhere."""
 
     def open(self, stream: IO[str] | None) -> None:
-        """Write to `stream` from now on, or nowhere."""
+        """Write to `stream` from now on, or to nothing."""
         self._stream = stream
         self.is_open = stream is not None
 
     def write(self, fields: dict[str, object]) -> None:
-        """Write one line in one call, so that threads do not cut into each other's.
+        """Write one line in one call, so that lines of different threads are not mixed.
 
-        A stream that is gone or full loses the line, not the answer: what was granted is durable meanwhile.
+        If the stream is gone or full, the line is lost, not the answer: a grant is already durable.
         """
         if self._stream is None:
             return
@@ -107,9 +108,9 @@ ACCESS = AccessLog()
 
 
 def configure_logging(level: str, stream: IO[str] | None = None, *, access: bool = True) -> None:
-    """Write all lines of `level` and above to `stream` (standard error) as JSON; replaces earlier handlers.
+    """Write all lines of `level` and above to `stream` (standard error) as JSON. Earlier handlers are replaced.
 
-    The access log is written at `info` and `debug`, where `access` asks for it.
+    The access log is written at `info` and `debug`, if `access` asks for it.
     """
     stream = stream if stream is not None else sys.stderr
     handler = logging.StreamHandler(stream)
@@ -119,7 +120,7 @@ def configure_logging(level: str, stream: IO[str] | None = None, *, access: bool
     root.setLevel(level.upper())
     # The development server's own access lines quote the raw path.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    # Each worker looks whether its tables are new enough; only what goes wrong is worth a line.
+    # Each worker checks whether its tables are new enough. Only faults are worth a line.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     ACCESS.open(stream if access and root.isEnabledFor(logging.INFO) else None)
 

@@ -1,4 +1,6 @@
-"""One letter to one address over SMTP (RFC 5321): plain on this machine alone, else with TLS. Keeps no connection."""
+"""One letter to one address over SMTP (RFC 5321): plain only on this machine, otherwise with TLS. Keeps no
+connection.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,20 @@ _OF_THE_ADDRESS: Final = frozenset({550, 551, 553, 556})
 
 
 class MailAway(Exception):
-    """The mail server is away, refuses us, or puts the letter off: try again later. The text names no address."""
+    """The mail server is away, refuses this service, or defers the letter: try again later. The text names no
+    address.
+    """
 
 
 class MailRefused(Exception):
-    """The mail server takes no letter for this address, now or later. The text names no address."""
+    """The mail server accepts no letter for this address, now or later. The text names no address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter of plain text. `name` tells letters apart: sent twice, both carry the same Message-ID."""
+    """A letter of plain text. `name` distinguishes letters: if a letter is sent twice, both have the same
+    Message-ID.
+    """
 
     to: str = field(repr=False)
     subject: str
@@ -42,14 +48,14 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where letters are handed over. `url`: `smtp://host:port`, `smtp+starttls://user@host`, `smtps://user@host`."""
+    """The mail server. `url`: `smtp://host:port`, `smtp+starttls://user@host`, `smtps://user@host`."""
 
     url: str
     sender: str
     password: str | None = field(default=None, repr=False)
 
     def send(self, letter: Letter) -> None:
-        """Hand one letter over. Raises MailAway or MailRefused if the server did not take it."""
+        """Send one letter. Raises MailAway or MailRefused if the server did not accept it."""
         try:
             with self._connected() as server:
                 server.send_message(self._message(letter), self.sender, [letter.to])
@@ -91,7 +97,9 @@ class MailServer:
 
 
 def server_of(settings: Settings) -> MailServer | None:
-    """Return the mail server of the settings, None without one. Raises SettingsError if its password cannot be read."""
+    """Return the mail server of the settings, or None without one. Raises SettingsError if its password cannot be
+    read.
+    """
     if settings.mail_url is None or settings.mail_from is None:
         return None
     password = None

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: how many requests, how long they took. Labels come from closed sets, never from clients."""
+"""Figures for Prometheus: the number of requests and their time. Labels come from closed sets, never from clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 MetricSource = Callable[[], Iterable[Metric]]
-"""Reads figures at the moment at which they are asked: of a file, of a store."""
+"""Reads figures at the moment of the question, from a file or a store."""
 
 _REQUESTS = Histogram(
     "yunju_http_request_seconds",
@@ -28,12 +28,12 @@ _UNLOGGED = Counter(
 
 
 def count_misfit() -> None:
-    """Count a card on another card's index: a sign of a stolen card key."""
+    """Count a card with another card's index: a sign of a stolen card key."""
     _MISFITS.inc()
 
 
 def count_unlogged_refusal() -> None:
-    """Count a refusal that was not logged, since its device had too many."""
+    """Count a refusal that was not logged, because its device had too many."""
     _UNLOGGED.inc()
 
 
@@ -56,7 +56,7 @@ _COMMIT_CHANGES = Histogram(
 
 
 def observe_commits(commits: Iterable[tuple[int, float]]) -> None:
-    """Count commits of the ledger: how many changes each made durable, and the seconds that it took."""
+    """Count commits of the ledger: how many changes each made durable, and the seconds that each took."""
     for changes, seconds in commits:
         _COMMIT_CHANGES.observe(changes)
         _COMMIT_SECONDS.observe(seconds)
@@ -66,12 +66,12 @@ _SECURITY = Counter("yunju_security_events", "Failed attempts, locks and refused
 
 
 def count_security_event(kind: str) -> None:
-    """Count one event of the security log; `kind` comes from its closed set."""
+    """Count one event of the security log. `kind` comes from its closed set."""
     _SECURITY.labels(kind).inc()
 
 
 def show_security_events(kinds: Iterable[str]) -> None:
-    """Show every kind from the start, at zero: a rule that watches a kind then never finds it missing."""
+    """Show every kind from the start, at zero, so that a rule about a kind never finds it missing."""
     for kind in kinds:
         _SECURITY.labels(kind)
 
@@ -82,20 +82,20 @@ def _requests_of(method: str, route: str, status: int) -> Histogram:
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one answered request; `route` is the matched rule, never the raw path."""
+    """Count one answered request. `route` is the matched rule, never the raw path."""
     _requests_of(method, route, status).observe(seconds)
 
 
 def count_decision(outcome: str, reason: str | None) -> None:
-    """Count one logged decision; both are of closed sets (docs/reasons.md)."""
+    """Count one logged decision. Both values come from closed sets (docs/reasons.md)."""
     _DECISIONS.labels(outcome, reason or "").inc()
 
 
 def exposition(figures: Sequence[MetricSource] = ()) -> bytes:
-    """Return all figures as Prometheus text, `figures` read now.
+    """Return all figures as Prometheus text, with `figures` read now.
 
-    With PROMETHEUS_MULTIPROC_DIR set (an empty folder made before gunicorn forks, as gunicorn.conf.py does), those of
-    all workers together, otherwise those of the answering process alone.
+    With PROMETHEUS_MULTIPROC_DIR set (an empty folder made before gunicorn forks, as gunicorn.conf.py does), these are
+    the figures of all workers together, otherwise those of the answering process alone.
     """
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(PROCESS_REGISTRY) + _read_now(figures)
@@ -105,7 +105,7 @@ def exposition(figures: Sequence[MetricSource] = ()) -> bytes:
 
 
 class _Collected:
-    """Hands figures to the library."""
+    """Passes figures to the library."""
 
     def __init__(self, figures: Sequence[MetricSource]) -> None:
         self._figures = figures

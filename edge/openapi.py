@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, assembled from the routes and what each view says of itself. Nothing is described twice.
+"""The OpenAPI 3.1 document, built from the routes and each view's own description. Nothing is described twice.
 
-Every route under /v1 must be described; the same application always gives the same document.
+Every route under /v1 must have a description. The same application always gives the same document.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ _PROBLEM_SCHEMA = {
 
 @dataclass(frozen=True)
 class ApiOperation:
-    """What a view says of itself."""
+    """A view's description of itself."""
 
     summary: str
     tag: str
@@ -132,10 +132,10 @@ def describe(
 ) -> Callable[[View], View]:
     """Set a view's `__operation__`.
 
-    `proves`: the call carries a proof of a key (the header DPoP) without any access token.
-    `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, to a tuple of such kinds
-    (the caller chooses), or to a sentence (no body). What follows from `body`, `query`, `auth` and `writes` is added to
-    `problems`; one unknown is a ValueError.
+    `proves`: the call carries a proof of a key (the header DPoP) without any access token. `answers` maps a status to a
+    type (answered as JSON), to a media type such as `image/jpeg`, to a tuple of such kinds (the caller chooses), or to
+    a sentence (no body). The problems that follow from `body`, `query`, `auth` and `writes` are added to `problems`. An
+    unknown problem is a ValueError.
     """
     unknown = sorted(set(problems) - set(PROBLEMS))
     if unknown:
@@ -151,7 +151,9 @@ def describe(
 
 
 def document(app: flask.Flask, *, title: str, version: str) -> dict[str, Any]:
-    """Return the document of an application's described routes; ValueError names each /v1 route without one."""
+    """Return the document of an application's described routes. Raises ValueError with each /v1 route without a
+    description.
+    """
     described, bare = _described(app)
     if bare:
         raise ValueError(f"not described: {', '.join(bare)}")
@@ -173,7 +175,7 @@ def document(app: flask.Flask, *, title: str, version: str) -> dict[str, Any]:
 
 
 def openapi_blueprint(*, title: str, version: str) -> flask.Blueprint:
-    """Return `GET /v1/openapi.json`, which assembles the document at its first call."""
+    """Return `GET /v1/openapi.json`, which builds the document at its first call."""
     blueprint = flask.Blueprint("openapi", __name__)
     made: list[bytes] = []
 
@@ -190,7 +192,7 @@ def openapi_blueprint(*, title: str, version: str) -> flask.Blueprint:
 
 
 class _Schemas:
-    """The schemas of all types that operations name, and references to them."""
+    """The schemas of all types in operations, and references to them."""
 
     def __init__(self, operations: Iterable[ApiOperation]) -> None:
         self._types: list[Any] = []
@@ -202,7 +204,7 @@ class _Schemas:
         self._found = list(found)
 
     def of(self, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - any type msgspec knows
-        """Return the schema of a type seen at the start: a reference where it has a name."""
+        """Return the schema of a type: a reference if it has a name."""
         return self._found[self._types.index(kind)]
 
     def parameters(self, query: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a Struct
@@ -220,11 +222,11 @@ class _Schemas:
 
 
 def _plain(value: Any, *, inside: str = "") -> Any:  # noqa: ANN401 - any part of a document
-    """Return a part of the document as every reader takes it.
+    """Return a part of the document in a form that every reader understands.
 
-    A pattern ends in `$`, in ECMA-262 (JSON Schema's language) the very end: Python's tails for that are refused by
-    RE2. A member that may be left out tells its default in words alone: generators of
-    clients take a member with `default` for one that is always there, and so must be sent.
+    A pattern ends in `$`, which is the very end in ECMA-262 (JSON Schema's language); RE2 refuses Python's endings. The
+    default of a member that may be absent is given only in words: client generators treat a member with `default` as
+    always present, and so as required.
     """
     if isinstance(value, list):
         return [_plain(one) for one in value]
@@ -270,7 +272,7 @@ def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozen
     if query is not None:
         codes.add("invalid-field")
     if auth != "none":
-        # A proof may cover the body, so that one is read, and bounded, where the call itself takes none.
+        # A proof may cover the body. So the body is read, with a limit, even if the call itself uses none.
         codes |= {"unauthenticated", "bad-token", "not-permitted", "too-large"}
     if auth in {"device", "caller"}:
         codes |= {"bad-dpop-proof", "clock-off", "device-revoked"}
@@ -301,7 +303,7 @@ def _parameters(rule: Rule, operation: ApiOperation, schemas: _Schemas) -> list[
         found.append(_OPERATION_ID)
     if operation.auth in {"device", "caller"}:
         found.append(_OPERATOR)
-    if operation.proves or operation.auth in {"device", "caller"}:  # of `caller`: only those that are devices
+    if operation.proves or operation.auth in {"device", "caller"}:  # Of `caller`: only those that are devices
         found.append({**_PROOF, "required": operation.auth != "caller"})
     return found
 

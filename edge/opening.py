@@ -1,5 +1,5 @@
-"""What is public is open to pages of other origins, and sent again only where it changed. Never for an answer about
-somebody: no cookie and no credential is taken with such a call.
+"""Public data is open to pages of other origins, and sent again only after a change. Never for an answer about a
+person: such a call takes no cookie and no credential.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ SECONDS_A_PREFLIGHT: Final = "86400"
 
 
 def public(view: PublicView) -> PublicView:
-    """Let pages of any origin read what a view answers (CORS, Fetch §3.2), its problems too; stands under `describe`.
+    """Let pages of any origin read a view's answers (CORS, Fetch §3.2), and its problems too. Use it below `describe`.
 
-    A browser asks first (OPTIONS) whether it may send `If-None-Match`.
+    A browser first asks (OPTIONS) whether it may send `If-None-Match`.
     """
 
     @wraps(view)
@@ -51,9 +51,9 @@ def open_to_all(response: flask.Response) -> flask.Response:
 
 
 def revalidated(response: flask.Response) -> flask.Response:
-    """Name an answer by its content, and answer 304 to whoever has it (RFC 9110 §8.8.3, §13).
+    """Give an answer a name by its content, and answer 304 to a client that has it (RFC 9110 §8.8.3, §13).
 
-    The name is weak: the same content is served packed and plain.
+    The name is weak: compressed and plain answers have the same content.
     """
     response.add_etag(weak=True)
     response.make_conditional(request)

@@ -1,7 +1,7 @@
-"""How printed pages look: fonts, margins, headings, tables. Letters, forms, statements and reports all use it.
+"""The look of printed pages: fonts, margins, headings, tables. Letters, forms, statements and reports all use it.
 
 Measures are points unless a name says otherwise. The font is inside each file, so that a page prints the same on every
-machine. Import it only where a page is drawn: the PDF library is large.
+machine. Import this module only where a page is drawn, because the PDF library is large.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MARGIN: Final = 18 * mm
 WIDTH: Final = A4[0] - 2 * MARGIN
 """The width between the margins of an A4 page."""
 INK, QUIET, LINE, BRAND, NO = (HexColor(colour) for colour in ("#1b2421", "#4a5753", "#b9c2be", "#14535b", "#a3262a"))
-"""Text, lesser text, rules, headings, and what is refused."""
+"""Text, lesser text, rules, headings, and refused values."""
 TITLE, HEAD, TEXT, CELL, SMALL = 18.0, 12.0, 10.0, 9.0, 8.5
 """Sizes of letters."""
 THICK, THIN = 0.8, 0.3
@@ -41,18 +41,18 @@ _FILES: Final = {"regular": "NotoSansSC_400Regular", "bold": "NotoSansSC_700Bold
 _TAGS: Final = {"zh": "zh-CN", "en": "en"}
 
 Foot = Callable[[Canvas, object], None]
-"""Draws the foot of a page, when the page's content stands."""
+"""Draws the foot of a page after the page's content."""
 
 
 class NoFont(Exception):
-    """The font is not where it belongs."""
+    """The font's file is missing."""
 
     hint = "run `make setup`, which copies it there"
 
 
 @cache
 def font(weight: Weight, folder: Path = FONTS) -> str:
-    """Register a weight of the font once, and return the name it goes by. Raises NoFont if its file is missing."""
+    """Register a weight of the font once, and return its name. Raises NoFont if its file is missing."""
     path = folder / f"{_FILES[weight]}.ttf"
     if not path.is_file():
         raise NoFont(f"the font {_FILES[weight]} is not in {folder}")
@@ -62,13 +62,13 @@ def font(weight: Weight, folder: Path = FONTS) -> str:
 
 
 def language_of(tag: str) -> Language:
-    """Return the language in which a paper is set for a language tag (BCP 47): Chinese for `zh…`, else English."""
+    """Return the language of a paper for a language tag (BCP 47): Chinese for `zh…`, otherwise English."""
     return "zh" if tag.startswith("zh") else "en"
 
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """The kinds of text on a page. `mono` breaks anywhere, for a text without a place to break at."""
+    """The kinds of text on a page. `mono` breaks anywhere, for a text without a place to break."""
 
     title: ParagraphStyle
     head: ParagraphStyle
@@ -81,7 +81,7 @@ class Styles:
 
 
 def styles_of(language: Language, fonts: Path = FONTS) -> Styles:
-    """Return the kinds of text for a language: Chinese breaks between characters. NoFont."""
+    """Return the kinds of text for a language. Chinese text breaks between characters. Raises NoFont."""
     plain, bold = font("regular", fonts), font("bold", fonts)
     wrap = "CJK" if language == "zh" else None
     text = ParagraphStyle("text", fontName=plain, fontSize=TEXT, leading=15, textColor=INK, wordWrap=wrap)
@@ -100,13 +100,13 @@ def styles_of(language: Language, fonts: Path = FONTS) -> Styles:
 
 
 def canvas_of(target: io.BytesIO, page: tuple[float, float], fonts: Path = FONTS) -> Canvas:
-    """Return a canvas to draw pages on by hand, without any font that is not inside the file. Raises NoFont."""
-    plain: Any = font("regular", fonts)  # the stubs take the font's name for a number
+    """Return a canvas to draw pages by hand, with only fonts that are inside the file. Raises NoFont."""
+    plain: Any = font("regular", fonts)  # The library's stubs take the font's name for a number
     return Canvas(target, pagesize=page, pageCompression=1, invariant=1, initialFontName=plain)
 
 
 def paragraph(text: str, style: ParagraphStyle) -> Paragraph:
-    """Return a text as a paragraph; nothing in the text is read as markup."""
+    """Return a text as a paragraph. Nothing in the text is read as markup."""
     return Paragraph(escape(text), style)
 
 
@@ -118,10 +118,10 @@ def table(
     sums: bool = False,
     fonts: Path = FONTS,
 ) -> Table:
-    """Return a table as wide as the page; the first of its `rows` is its head, told again on each page.
+    """Return a table as wide as the page. The first of its `rows` is its head, which is repeated on each page.
 
-    `shares`: the columns' widths in proportion to one another. Columns from `numbers_from` on are flush right. `sums`:
-    the last row adds the others up, and stands under a rule. NoFont.
+    `shares`: the widths of the columns in proportion. Columns from `numbers_from` on are aligned right. `sums`: the
+    last row holds the sums, under a rule. Raises NoFont.
     """
     drawn = Table(
         [list(row) for row in rows], colWidths=[WIDTH * share / sum(shares) for share in shares], repeatRows=1
@@ -148,13 +148,13 @@ def table(
 
 
 def facts(rows: Sequence[tuple[str, str]], styles: Styles, *, label: float = 0.24) -> Table:
-    """Return a ruled table of two columns: what each row tells, and the value. `label`: the first column's share."""
+    """Return a ruled table of two columns: the name and the value of each row. `label`: the first column's share."""
     cells = [[paragraph(name, styles.strong), paragraph(value, styles.text)] for name, value in rows]
     return _boxes(cells, styles, [WIDTH * label, WIDTH * (1 - label)])
 
 
 def blank(label: str, height: float, styles: Styles) -> Table:
-    """Return a ruled box, `height` points high, to be signed or stamped by hand under its label."""
+    """Return a ruled box, `height` points high, to sign or stamp by hand under its label."""
     return _boxes([[paragraph(label, styles.strong)]], styles, [WIDTH], heights=[height])
 
 
@@ -165,7 +165,7 @@ def _boxes(
     drawn.setStyle(
         TableStyle(
             [
-                ("FONT", (0, 0), (-1, -1), styles.text.fontName),  # without it a cell asks for a font outside the file
+                ("FONT", (0, 0), (-1, -1), styles.text.fontName),  # Without it, a cell asks for a font outside the file
                 ("GRID", (0, 0), (-1, -1), THICK, LINE),
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ]
@@ -183,7 +183,7 @@ def pages(
     foot: Foot | None = None,
     fonts: Path = FONTS,
 ) -> bytes:
-    """Return the parts, from top to bottom, as a PDF of A4 pages. The same parts are the same bytes."""
+    """Return the parts, from top to bottom, as a PDF of A4 pages. The same parts give the same bytes."""
     written = io.BytesIO()
     document = SimpleDocTemplate(
         written, pagesize=A4, title=title, author=author, invariant=1, lang=_TAGS[language],

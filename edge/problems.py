@@ -1,6 +1,7 @@
-"""Problem documents (RFC 9457): the closed set of codes a surface may answer with, and the exception that carries one.
+"""Problem documents (RFC 9457): the closed set of codes that a surface may answer with, and the exception that carries
+a code.
 
-A code is stable for ever; its words may improve. Nothing here knows HTTP beyond the status number.
+A code never changes; its words may improve. Nothing here knows HTTP beyond the status number.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """One kind of problem: its stable code, HTTP status, name in Chinese and English, and the remedy."""
+    """One kind of problem: its fixed code, HTTP status, name in Chinese and English, and the remedy."""
 
     code: str
     status: int
@@ -29,23 +30,23 @@ class ProblemKind:
 _known: dict[str, ProblemKind] = {}
 
 PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(_known)
-"""Every kind known to this process, by code: those below and those that rooms registered at import."""
+"""Every kind that this process knows, by code: those below and those that rooms registered at import."""
 
 _RESERVED = frozenset({"type", "title", "status", "code", "detail", "hint", "instance", "message"})
 
 
 def register_problem(kind: ProblemKind) -> ProblemKind:
-    """Add a room's kind, at import; the same kind twice is harmless, another under a known code is a ValueError."""
+    """Add a room's kind at import. The same kind twice is harmless; another kind under a known code is a ValueError."""
     if _known.setdefault(kind.code, kind) != kind:
         raise ValueError(f"the problem code {kind.code} is taken")
     return kind
 
 
 class Problem(Exception):
-    """A request that cannot be served, by a code of PROBLEMS; the frame turns it into a problem document.
+    """A request that cannot be served, with a code of PROBLEMS. The frame turns it into a problem document.
 
-    `detail` is shown to the caller: no secret, token or name in it. `retry_after` is in seconds. `extra` are further
-    members of the document. An unknown code or a reserved member is a ValueError, a fault of ours.
+    `detail` is shown to the caller: it must hold no secret, token or name. `retry_after` is in seconds. `extra` are
+    further members of the document. An unknown code or a reserved member is a ValueError, a fault of this product.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Problem(Exception):
         return self.kind.status
 
     def document(self, instance: str | None = None) -> dict[str, object]:
-        """Return the members of the RFC 9457 document; `instance` names this occurrence."""
+        """Return the members of the RFC 9457 document. `instance` names this occurrence."""
         kind = self.kind
         members: dict[str, object] = {
             "type": kind.type,

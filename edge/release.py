@@ -1,4 +1,4 @@
-"""Which release this is: told by the API's description, by counters and agents, and to whoever runs the system."""
+"""The number of this release, for the API's description, for counters and agents, and for operators of the system."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Work that is done again and again: a job, the thread that repeats it, and what the job tells of its last runs.
+"""Repeated work: a job, the thread that repeats it, and the job's report on its last runs.
 
-Knows no room's work. One process repeats the jobs of a machine (`python -m ops work`); a web worker repeats none.
+This module knows no room's work. One process repeats the jobs of a machine (`python -m ops work`); a web worker repeats
+none.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ _log = logging.getLogger("yunju.work")
 
 
 def nothing() -> None:
-    """Do nothing: for a job that holds nothing between its runs."""
+    """Do nothing, for a job that holds nothing between its runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that `once` does and that is to be done again `every` so many seconds after a run has ended.
+    """Work that `once` does. It is repeated `every` so many seconds after a run has ended.
 
-    `once` raises what it meets; after a fault the job waits `retry` seconds, or `every` where that is None. `close`
-    gives up what the job holds between its runs. Of an error of a `plain` type the text is told, of any other the type
-    alone: an error's text may quote a row or a name.
+    `once` raises its errors. After a fault, the job waits `retry` seconds, or `every` if that is None. `close` releases
+    what the job holds between its runs. For an error of a `plain` type, its text is reported; for any other, only its
+    type, because an error's text may quote a row or a name.
     """
 
     name: str
@@ -40,9 +41,10 @@ class Job:
 
 
 class JobReport(msgspec.Struct, frozen=True):
-    """What a job tells: how often it ran and failed, when it ran last and ended well last, and its last fault.
+    """A job's report: the number of runs and faults, the time of the last run and of the last good run, and its last
+    fault.
 
-    Instants are epoch seconds, None for what never was. `failing` tells whether the last run was a fault.
+    Instants are epoch seconds, or None if there is none. `failing` says whether the last run was a fault.
     """
 
     name: str
@@ -57,10 +59,10 @@ class JobReport(msgspec.Struct, frozen=True):
 
 
 class Repeating:
-    """Repeats one job in a thread of its own. Start it after a fork, never in a web worker."""
+    """Repeats one job in its own thread. Start it after a fork, never in a web worker."""
 
     def __init__(self, job: Job, clock: Clock) -> None:
-        """Begin nothing yet."""
+        """Start nothing yet."""
         self.job = job
         self._clock = clock
         self._report = JobReport(job.name, job.every)
@@ -70,26 +72,26 @@ class Repeating:
 
     @property
     def report(self) -> JobReport:
-        """What the job tells now."""
+        """Return the job's present report."""
         return self._report
 
     def start(self) -> None:
-        """Begin; the first run is at once."""
+        """Start. The first run is at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, at most one run later, and let the job give up what it holds; harmless if it never began."""
+        """End, at most one run later, and let the job release what it holds. Harmless if it never started."""
         self.stop_soon()
         if self._thread.is_alive():
             self._thread.join()
         self.job.close()
 
     def stop_soon(self) -> None:
-        """Begin no further run, without waiting for the present one."""
+        """Start no further run, without waiting for the present one."""
         self._stopped.set()
 
     def once(self) -> bool:
-        """Run the job now; tell whether it ended well. A fault is noted and logged, never raised."""
+        """Run the job now. Return whether it ended well. A fault is recorded and logged, never raised."""
         with self._running:
             try:
                 self.job.once()
@@ -117,7 +119,7 @@ class Repeating:
         told = type(error).__name__
         if isinstance(error, self.job.plain) and str(error):
             told = f"{told}: {error}"
-        if not before.failing or before.fault != told:  # a fault that stays is told once, and counted each time
+        if not before.failing or before.fault != told:  # A lasting fault is logged once, and counted each time
             fields = {"job": self.job.name, "error": told}
             _log.error("background work failed", extra={"safe_fields": fields})
         self._report = msgspec.structs.replace(

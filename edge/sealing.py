@@ -1,4 +1,4 @@
-"""Sealing of personal data at rest: AES-256-GCM under a key derived from the server's secret for one purpose."""
+"""Seals personal data at rest: AES-256-GCM under a key that is derived from the server's secret for one purpose."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ def derive(secret: bytes, purpose: str) -> bytes:
 
 
 def keyed_hash(key: bytes, *parts: str) -> bytes:
-    """Return HMAC-SHA256 of the parts, each preceded by its length so that no two lists of parts are one."""
+    """Return HMAC-SHA256 of the parts, each preceded by its length, so that different lists of parts never give the
+    same input.
+    """
     message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)
     return hmac_digest(key, message, "sha256")
 
 
 class Sealer:
-    """Seals and opens small values for one purpose; `context` binds a value to its row."""
+    """Seals and opens small values for one purpose. `context` binds a value to its row."""
 
     def __init__(self, secret: bytes, purpose: str) -> None:
         """Derive the purpose's key from the server's secret."""
         self._cipher = AESGCM(derive(secret, purpose))
 
     def seal(self, value: bytes, context: str) -> bytes:
-        """Return the value encrypted and bound to `context`, with a fresh random nonce before it."""
+        """Return the value encrypted and bound to `context`, preceded by a fresh random nonce."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, value, context.encode())
 
     def open(self, sealed: bytes, context: str) -> bytes:
-        """Return the value sealed for `context`. Raises Unsealable for anything else."""
+        """Return the value that was sealed for `context`. Raises Unsealable for anything else."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError):

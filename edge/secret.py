@@ -1,4 +1,4 @@
-"""The server's secret for keyed hashes, and text that must not show itself in a repr or a traceback."""
+"""The server's secret for keyed hashes, and text that must not appear in a repr or a traceback."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SHORTEST = 32
 
 
 class SecretError(ValueError):
-    """The secret is missing, too short or readable by others; the message names the remedy."""
+    """The secret is missing, too short or readable by others. The message names the remedy."""
 
 
 class Secret:
-    """A text that shows itself only when asked."""
+    """A text that is shown only on request."""
 
     __slots__ = ("_text",)
 
@@ -38,9 +38,9 @@ class Secret:
 
 
 def read_or_make_secret(path: Path) -> bytes:
-    """Return the bytes of a secret file, making it (random, mode 0600) when absent.
+    """Return the bytes of a secret file. If it is absent, make it (random, mode 0600).
 
-    Workers that start together end with the same one. SecretError if others may read it, or it is too short.
+    Workers that start together get the same secret. Raises SecretError if others may read it, or it is too short.
     """
     try:
         return _read(path)
@@ -50,7 +50,7 @@ def read_or_make_secret(path: Path) -> bytes:
 
 
 def read_secret(path: Path, shortest: int = 16) -> bytes:
-    """Return the bytes of a secret file that others made. Raises SecretError if others may read it, or it is too
+    """Return the bytes of a secret file that somebody else made. Raises SecretError if others may read it, or it is too
     short.
     """
     return _read(path, shortest)
@@ -65,7 +65,7 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(_BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        # A link fails where a rename would replace: the first of several workers wins, whole.
+        # A link fails where a rename would replace: the first of several workers wins, with the whole file.
         os.link(draft, path)
     except FileExistsError:
         pass

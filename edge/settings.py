@@ -1,4 +1,4 @@
-"""Every setting, read once from `YUNJU_…` variables (docs/design.md §11). Faults are reported together, secrets
+"""Every setting, read once from `YUNJU_…` variables (docs/design.md §11). Faults are reported together, and secrets are
 masked.
 """
 
@@ -22,7 +22,7 @@ _VAR = "{var}"
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; `faults` lists every fault with its remedy."""
+    """The environment cannot be used. `faults` lists every fault with its remedy."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -31,7 +31,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What this process serves and where its things lie. Made by load_settings."""
+    """What this process serves and where its data lie. load_settings makes it."""
 
     surfaces: frozenset[str]
     var: Path
@@ -88,11 +88,13 @@ class Settings:
         return f"Settings({', '.join(shown)})"
 
     def serves(self, surface: str) -> bool:
-        """Tell whether this process serves a surface of values.SURFACES."""
+        """Return whether this process serves a surface of values.SURFACES."""
         return surface in self.surfaces
 
     def secret(self) -> bytes:
-        """Return the server's secret for keyed hashes; makes its file when it is absent. SettingsError if unusable."""
+        """Return the server's secret for keyed hashes, and make its file if it is absent. Raises SettingsError if
+        unusable.
+        """
         if self.given_secret is not None:
             return self.given_secret.reveal().encode("utf-8")
         try:
@@ -110,7 +112,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Setting:
-    """One variable: its field, its default as text (`{var}` is YUNJU_VAR's value, None is unset), its meaning."""
+    """One variable: its field, its default as text (`{var}` is YUNJU_VAR's value, None is unset), and its meaning."""
 
     name: str
     field: str
@@ -223,13 +225,13 @@ _SETTINGS = (
 
 
 def describe_settings() -> tuple[tuple[str, str, str], ...]:
-    """Return (name, default, meaning) of every setting, as the README's table shows them."""
+    """Return (name, default, meaning) of every setting, in the form of the README's table."""
     return tuple((item.name, _default_shown(item), item.meaning) for item in _SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownSetting:
-    """A setting in force as whoever runs the system may see it: secrets and passwords are blotted out."""
+    """A setting in force, as operators of the system may see it: without secrets and passwords."""
 
     name: str
     value: str
@@ -238,7 +240,7 @@ class ShownSetting:
 
 
 def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
-    """Return every setting in force, in the order of the README's table; of a secret only that there is one."""
+    """Return every setting in force, in the order of the README's table. For a secret, only that it is set."""
     var = str(settings.var)
     found = []
     for item in _SETTINGS:
@@ -261,9 +263,9 @@ def _shown(value: object) -> str:
 
 
 def load_settings(environ: Mapping[str, str], clock: Clock | None = None) -> Settings:
-    """Return the settings that the environment gives; SettingsError lists every fault, empty values too.
+    """Return the settings in the environment. Raises SettingsError with every fault, empty values included.
 
-    From the instant on from which the programme's next version holds, that version is the programme.
+    From the instant at which the programme's next version is in force, that version is the programme.
     """
     faults = _unknown_names(environ)
     var = environ.get("YUNJU_VAR") or "var"
@@ -280,7 +282,7 @@ def load_settings(environ: Mapping[str, str], clock: Clock | None = None) -> Set
 
 
 def in_force(settings: Settings, at: datetime) -> Settings:
-    """Return the settings as they hold at an instant: the next version takes the place of the programme before it."""
+    """Return the settings at an instant: the next version replaces the programme when its instant has come."""
     if settings.programme_next is None or settings.programme_from is None or at < settings.programme_from:
         return settings
     return dataclasses.replace(settings, programme=settings.programme_next, programme_next=None, programme_from=None)

@@ -13,7 +13,7 @@ from edge.secret import Secret
 SURFACES = ("issuer", "verifier", "wallet", "counter", "office", "audit")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
-_SOCKET = re.compile(r"(?:^|&)host=(?:/|%2[Ff])")  # a folder of sockets: ?host=/run/postgresql
+_SOCKET = re.compile(r"(?:^|&)host=(?:/|%2[Ff])")  # A folder of sockets: ?host=/run/postgresql
 _PASSWORD = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&'\"]*", re.IGNORECASE)
 
 
@@ -39,7 +39,7 @@ def database_url(text: str) -> str:
 
 
 def base_url(text: str) -> str:
-    """Check the clients' address: scheme, host, port, nothing else."""
+    """Check the clients' address: scheme, host and port, and nothing else."""
     parts = _split(text)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("not an address such as https://card.example.org")
@@ -49,7 +49,7 @@ def base_url(text: str) -> str:
 
 
 def provider_url(text: str) -> str:
-    """Check the address of an OpenID provider: as its documents name it, a path allowed, without a trailing slash."""
+    """Check the address of an OpenID provider, as in its documents: a path is allowed, a trailing slash is not."""
     parts = _split(text)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("not an address such as https://login.example.org/realms/district")
@@ -67,7 +67,7 @@ def setting_instant(text: str) -> datetime:
 
 
 def mail_url(text: str) -> str:
-    """Check the address of a mail server; plain SMTP on this machine alone, and never with a password in it."""
+    """Check the address of a mail server: plain SMTP on this machine alone, and never with a password in it."""
     parts = _split(text)
     if parts is None or parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not parts.hostname:
         raise ValueError("not an address such as smtps://user@mail.example.org")
@@ -86,7 +86,7 @@ def mail_address(text: str) -> str:
 
 
 def due_mails(text: str) -> tuple[tuple[str, str], ...]:
-    """Parse comma-separated `department=address`; a department may have several addresses; none for an empty text."""
+    """Parse comma-separated `department=address`. A department may have several addresses. An empty text gives none."""
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         department, equals, address = part.partition("=")
@@ -104,7 +104,7 @@ def hour(text: str) -> time:
 
 
 def webhook_url(text: str) -> str:
-    """Check an address that messages are posted to."""
+    """Check an address to which messages are posted."""
     parts = _split(text)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("not an address such as https://sms.example.org/messages")
@@ -114,15 +114,15 @@ def webhook_url(text: str) -> str:
 
 
 def is_plain_beyond_here(url: str) -> bool:
-    """Tell whether an address is plain http to another machine than this."""
+    """Return whether an address is plain http to another machine."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not _is_here(parts.hostname or "")
 
 
 def plain_hosts(text: str) -> frozenset[str]:
-    """Parse comma-separated host names of one label, as a container network gives them; none for an empty text.
+    """Parse comma-separated host names of one label, as in a container network. An empty text gives none.
 
-    A name with a dot or an address can lie beyond this network: those need https.
+    A name with a dot, or an address, can lie beyond this network and needs https.
     """
     found = frozenset(filter(None, (part.strip() for part in text.split(","))))
     for name in sorted(found):
@@ -132,7 +132,7 @@ def plain_hosts(text: str) -> frozenset[str]:
 
 
 def is_host_of(url: str, hosts: object) -> bool:
-    """Tell whether an address is one of some hosts."""
+    """Return whether an address belongs to one of some hosts."""
     return isinstance(hosts, frozenset) and urlsplit(url).hostname in hosts
 
 
@@ -154,7 +154,7 @@ def metrics_token(text: str) -> Secret:
 
 
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Parse comma-separated networks; none for an empty text."""
+    """Parse comma-separated networks. An empty text gives none."""
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
@@ -172,19 +172,19 @@ def log_level(text: str) -> str:
 
 
 def yes_or_no(text: str) -> bool:
-    """Parse `yes` or `no`; nothing else, so that no bypass opens by a slip."""
+    """Parse `yes` or `no`, and nothing else, so that no mistake opens a bypass."""
     if text not in {"yes", "no"}:
         raise ValueError("say yes or no")
     return text == "yes"
 
 
 def masked(value: object) -> str:
-    """Return a value's repr with the passwords of addresses blotted out."""
+    """Return a value's repr without the passwords in addresses."""
     return _PASSWORD.sub("***", repr(value))
 
 
 def masked_text(text: str) -> str:
-    """Return an address with its password blotted out."""
+    """Return an address without its password."""
     return _PASSWORD.sub("***", text)
 
 

@@ -1,6 +1,6 @@
-"""What the workers of a service count together: buckets of calls, and what may come once. In a file, or in Redis.
+"""Counts that the workers of a service share: buckets of calls, and keys that may come once. In a file, or in Redis.
 
-Nothing here is the truth, and nothing here decides alone: where it is away, each worker goes on counting by itself.
+Nothing here is the truth, and nothing here decides alone: while it is away, each worker goes on counting by itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from edge.settings import Settings
 
 BUSY_SECONDS: Final = 0.25
-"""How long a call waits for the file; then this worker counts by itself."""
+"""How long a call waits for the file. After that, this worker counts by itself."""
 TIDY_EVERY: Final = 1000
 FILE: Final = "limits.db"
 T = TypeVar("T")
@@ -32,25 +32,25 @@ class SharedAway(Exception):
 
 
 class Shared(Protocol):
-    """Counts that all workers share. Both calls raise SharedAway where the counts cannot be reached."""
+    """Counts that all workers share. Both calls raise SharedAway if the counts cannot be reached."""
 
     def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:
         """Take up to `most` of `burst`, refilled by `rate` a second.
 
-        Return how many were taken and 0, or 0 and the seconds until there is one again.
+        Return the number taken and 0, or 0 and the seconds until there is one again.
         """
         ...
 
     def first(self, key: str, until: float, now: float) -> bool:
-        """Remember a key until an instant; tell whether this is the first time. Instants are epoch seconds."""
+        """Remember a key until an instant. Return whether this is its first time. Instants are epoch seconds."""
         ...
 
 
 class FileShared:
-    """Counts in an SQLite file, for the workers of one machine. A lost file is an empty one."""
+    """Counts in an SQLite file, for the workers of one machine. A lost file counts as an empty one."""
 
     def __init__(self, path: Path) -> None:
-        """Open nothing yet: each thread opens the file when it first counts, after the fork."""
+        """Open no file yet: each thread opens the file when it first counts, after the fork."""
         self._path = path
         self._local = threading.local()
         self._taken = 0
@@ -109,7 +109,7 @@ class FileShared:
             self._path.touch(mode=0o600)
             held = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             with closing(held.execute("PRAGMA journal_mode = WAL")):
-                held.execute("PRAGMA synchronous = OFF")  # a lost count is a limit that fails open
+                held.execute("PRAGMA synchronous = OFF")  # A lost count is a limit that fails open
             held.execute(
                 "CREATE TABLE IF NOT EXISTS buckets "
                 "(key TEXT PRIMARY KEY, left REAL, since REAL, full_at REAL) WITHOUT ROWID"
@@ -120,7 +120,9 @@ class FileShared:
 
 
 class RedisShared:
-    """Counts in the ledger's Redis, for workers of several machines: a sliding window as long as a bucket fills."""
+    """Counts in the ledger's Redis, for workers of several machines: a sliding window as long as a bucket takes to
+    fill.
+    """
 
     def __init__(self, url: str, prefix: str = "yunju-limits") -> None:
         """Connect at the first count."""
@@ -128,7 +130,7 @@ class RedisShared:
         self._held: tuple[Storage, SlidingWindowCounterRateLimiter] | None = None
 
     def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:  # noqa: ARG002 - Redis has its own clock
-        """Take, as in Shared: all of `most`, or one where the window holds fewer."""
+        """Take, as in Shared: all of `most`, or one if the window holds fewer."""
         item = RateLimitItemPerSecond(burst, max(1, math.ceil(burst / rate)), namespace=self._prefix)
         try:
             limiter = self._opened()[1]
@@ -155,7 +157,9 @@ class RedisShared:
 
 
 def open_shared(settings: Settings) -> Shared:
-    """Return the counts that the workers of these settings share: in Redis where the ledger is, else in a file."""
+    """Return the counts that the workers of these settings share: in Redis if the ledger is there, otherwise in a
+    file.
+    """
     if settings.ledger_url.startswith(("redis://", "rediss://")):
         return RedisShared(settings.ledger_url.partition("#")[0])
     return FileShared(settings.var / FILE)

@@ -1,4 +1,4 @@
-"""Cells of files for spreadsheets: text stays text, whatever a spreadsheet would take it for."""
+"""Cells of files for spreadsheets: text stays text, whatever a spreadsheet would make of it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 _STARTS: Final = frozenset("=+-@\t\r\n＝＋－＠")
-"""What begins a formula, in half and in full width: Excel for East Asia reads both alike."""
+"""Characters that begin a formula, in half and in full width: Excel for East Asia reads both."""
 _BLANK: Final = " \u3000\u00a0"
 _CHANGED: Final = re.compile(
     r"\s*(?:0[0-9]+|[0-9]{16,}|[0-9]+\.[0-9]*0|[0-9]+\.?[0-9]*[eE][+-]?[0-9]+|[0-9]{1,2}[-/][0-9]{1,2})\s*", re.ASCII
 )
-"""What is read as a number or a day and comes back as another text: 007, 17 digits, 2026.10, 1e-000001, 3-12."""
+"""Texts that are read as a number or a day and come back changed: 007, 17 digits, 2026.10, 1e-000001, 3-12."""
 
 
 def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula or changes: what it would is marked as text."""
+    """Return a cell that no spreadsheet reads as a formula or changes. A text that it would change gets a mark."""
     formula = text.lstrip(_BLANK)[:1] in _STARTS and bool(text.strip())
     return f"'{text}" if formula or _CHANGED.fullmatch(text) else text
 
 
 def csv_file(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV (RFC 4180), each text harmless; a byte order mark lets spreadsheets read Chinese."""
+    """Return rows as CSV (RFC 4180), with each text made harmless. A byte order mark lets spreadsheets read Chinese."""
     written = io.StringIO()
     table = csv.writer(written)
     for row in rows:

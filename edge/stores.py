@@ -1,7 +1,7 @@
-"""The stores that each room works with: what each is called, the setting that places it, and what makes a new one.
+"""The stores of each room: the name of each, the setting of its address, and the command that makes it.
 
-Opening a store makes its file. What works on a store that should be there asks here first: a slip in a name makes no
-empty store beside the real one.
+Opening a store makes its file. So code that needs an existing store asks here first, and a mistyped name makes no empty
+store beside the real one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store: its name in messages, its setting, and the command that makes a new one."""
+    """A store: its name in messages, its setting, and the command that makes it."""
 
     name: str
     setting: str
@@ -30,7 +30,7 @@ DETAILS: Final = Store("store of the verifier", "YUNJU_VERIFIER_URL", "python -m
 
 
 def refuse_absent_store(store: Store, url: str) -> None:
-    """Raise Refusal where `url` names an SQLite file that is not there; a server of its own answers for itself."""
+    """Raise Refusal if `url` names an SQLite file that is missing. A store on a server is not checked here."""
     if not url.startswith("sqlite"):
         return
     if (absent := absent_file(url)) is not None:
@@ -39,7 +39,7 @@ def refuse_absent_store(store: Store, url: str) -> None:
 
 
 def refuse_absent_stores(settings: Settings) -> None:
-    """Raise Refusal where a store of the surfaces that are switched on is not there."""
+    """Raise Refusal if a store of the enabled surfaces is missing."""
     if not settings.var.is_dir():
         raise Refusal(f"there is no folder {settings.var}: YUNJU_VAR may be mistyped", "the README lists the settings")
     if settings.serves("issuer"):

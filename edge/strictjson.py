@@ -1,4 +1,4 @@
-"""JSON (RFC 8259) read without leniency and written in one way (RFC 8785). No value is ever guessed at."""
+"""JSON (RFC 8259) read strictly and written in one way (RFC 8785). No value is ever guessed."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import msgspec
 from edge.structs import UNREADABLE
 
 INTEGER_BOUND = 2**53
-"""Integers from here on are not the same number everywhere (RFC 8259 §6)."""
-_LONGEST_NUMBER = 400  # characters; a double needs at most 330 or so, and int() of a huge one is slow
+"""From this value on, integers are not the same number everywhere (RFC 8259 §6)."""
+_LONGEST_NUMBER = 400  # Characters: a double needs at most 330 or so, and int() of a huge text is slow
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _BOM = "\ufeff"
 
 
 class JsonError(ValueError):
-    """The text is not JSON as read here, or the value cannot be written; the message says why."""
+    """The text is not JSON of this kind, or the value cannot be written. The message says why."""
 
 
 def loads(data: bytes | str, *, max_bytes: int = 65536, max_depth: int = 16) -> object:
     """Return the value of one JSON text.
 
-    JsonError for more than `max_bytes`, nesting deeper than `max_depth`, text that is not UTF-8, a byte
-    order mark, a key given twice, NaN or Infinity or a number that overflows to it, a lone surrogate
-    (escaped or not), and anything before or after the value.
+    Raises JsonError for more than `max_bytes`, nesting deeper than `max_depth`, text that is not UTF-8, a byte order
+    mark, a repeated key, NaN or Infinity or a number that overflows to it, a lone surrogate (escaped or not), and
+    anything before or after the value.
     """
     if isinstance(data, bytes) and len(data) <= max_bytes:
         plain = _plainly_written(data, max_depth)
@@ -43,9 +43,9 @@ def loads(data: bytes | str, *, max_bytes: int = 65536, max_depth: int = 16) -> 
     except RecursionError:
         raise JsonError("nested too deep") from None
     except ValueError:
-        # The library's message quotes the text; ours must not.
+        # The library's message quotes the text; this one must not.
         raise JsonError("not JSON") from None
-    # Only a text with that many brackets can be so deep, only one with an escape can hide a surrogate.
+    # Only a text with this many brackets can be so deep, and only a text with an escape can hide a surrogate.
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(value, max_depth)
     if "\\u" in text:
@@ -54,10 +54,10 @@ def loads(data: bytes | str, *, max_bytes: int = 65536, max_depth: int = 16) -> 
 
 
 def _plainly_written(data: bytes, max_depth: int) -> object | None:
-    """Return the value of a text that is written as this project writes JSON, None for any other, good or bad.
+    """Return the value of a text in this project's own spelling of JSON, or None for any other text, good or bad.
 
-    Written again, the value gives the very same bytes: so no key was given twice, no character escaped without need,
-    no number too large, and nothing stands around the value.
+    Written again, the value gives the same bytes. So no key was repeated, no character was escaped without need, no
+    number was too large, and nothing stood around the value.
     """
     if data.count(b"[") + data.count(b"{") > max_depth or _LONG_NUMBER.search(data):
         return None
@@ -69,8 +69,8 @@ def _plainly_written(data: bytes, max_depth: int) -> object | None:
 
 
 def dumps(value: object) -> bytes:
-    """Return compact UTF-8 JSON with keys in the order given, as tokens carry it. Raises JsonError if that cannot
-    be.
+    """Return compact UTF-8 JSON with keys in the given order, as in tokens. Raises JsonError if that is not
+    possible.
     """
     try:
         return _ENCODER.encode(value).encode("utf-8")
@@ -81,7 +81,7 @@ def dumps(value: object) -> bytes:
 def canonical(value: object) -> bytes:
     """Return RFC 8785 JSON of text, integers, truth values, lists and objects: sorted by UTF-16 code units, compact.
 
-    JsonError for floats, None, integers of 2^53 and beyond, keys that are not text, and lone surrogates.
+    Raises JsonError for floats, None, integers of 2^53 and beyond, keys that are not text, and lone surrogates.
     """
     try:
         return msgspec.json.encode(_plain(value))
@@ -90,9 +90,10 @@ def canonical(value: object) -> bytes:
 
 
 def canonical_digest(value: Mapping[str, object]) -> bytes:
-    """Return the SHA-256 of an object's canonical JSON, whatever the order of its names; JsonError as `canonical`.
+    """Return the SHA-256 of an object's canonical JSON, whatever the order of its names. Raises JsonError as
+    `canonical` does.
 
-    An operation's id is bound to such a hash of what is intended (docs/design.md §5, step 0), never to a body's bytes.
+    An operation's id is bound to such a hash of the intent (docs/design.md §5, step 0), never to the bytes of a body.
     """
     return sha256(canonical(value)).digest()
 
@@ -189,7 +190,7 @@ def _plain(value: object) -> object:
         return {key: _plain(value[key]) for key in _sorted_keys(value)}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, str):  # a member of a StrEnum is its text
+    if isinstance(value, str):  # A member of a StrEnum is its text
         return str(value)
     raise JsonError(f"canonical JSON holds no {kind.__name__}")
 
@@ -198,7 +199,7 @@ def _sorted_keys(value: dict[object, object]) -> list[str]:
     keys = [key for key in value if type(key) is str]
     if len(keys) != len(value):
         raise JsonError("a key is not text")
-    if all(map(str.isascii, keys)):  # the orders agree, and this one is much the cheaper
+    if all(map(str.isascii, keys)):  # Both orders agree, and this one is much cheaper
         return sorted(keys)
     return sorted(keys, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
 

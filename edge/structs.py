@@ -1,7 +1,7 @@
 """What msgspec must know of every Struct before threads begin, and what it raises for bytes that it cannot read.
 
-msgspec 0.22 works out a type's fields when somebody first reads a value of that type. Two threads that do so at once
-end the process by a fault of memory (docs/decisions/0270-types-before-threads.md).
+msgspec 0.22 computes a type's fields when a value of this type is first read. If two threads do this at the same time,
+the process crashes (docs/decisions/0270-types-before-threads.md).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _WORKING_OUT = Lock()
 
 
 def work_out_structs() -> int:
-    """Work out every Struct that is defined until now; return how many. Call it before the process has threads."""
+    """Prepare every Struct that is defined so far. Return their number. Call this before the process has threads."""
     kinds = set(_below(msgspec.Struct))
     for kind in kinds:
-        # A Struct that msgspec cannot read is written only: no thread ever works that Struct out.
+        # A Struct that msgspec cannot read is only written, so no thread ever prepares it.
         with suppress(TypeError, NameError):
             reader(kind)
     return len(kinds)
 
 
 def reader(kind: object) -> msgspec.json.Decoder[object]:
-    """Return a decoder of a type; types that are worked out here are worked out one at a time."""
+    """Return a decoder of a type. Types are prepared here one at a time."""
     with _WORKING_OUT:
         return msgspec.json.Decoder(kind)
 

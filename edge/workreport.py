@@ -1,6 +1,6 @@
-"""The background work's report: a small file that the one working process writes and every web worker reads.
+"""The background work's report: a small file that the single working process writes and every web worker reads.
 
-The file says when the process last gave a sign of life and what each job did. It holds no secret and no person.
+The file says when the process last gave a sign of life, and what each job did. It holds no secret and no person.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from edge.structs import UNREADABLE
 FILE: Final = "work.json"
 LOCK: Final = ".work.lock"
 SILENT: Final = timedelta(seconds=30)
-"""A process that gave no sign of life for so long is away."""
+"""A process that gave no sign of life for this long is away."""
 OVERDUE: Final = timedelta(minutes=5)
-"""A job that ended no run for its interval and this much more is overdue."""
+"""A job without a finished run for its interval plus this time is overdue."""
 FAILING: Final = timedelta(minutes=1)
-"""A job that fails is told of once its last good run, or the process's start, is so old and its interval is over."""
+"""A failing job is reported when its last good run, or the process's start, is this old and its interval is over."""
 COMMAND: Final = "python -m ops work"
 
 
 class WorkReport(msgspec.Struct, frozen=True):
-    """What the working process told last. Instants are epoch seconds; `stopped` when it ended by itself."""
+    """The working process's last report. Instants are epoch seconds. `stopped`: the process ended by itself."""
 
     pid: int
     started_at: int
@@ -48,18 +48,18 @@ class WorkingElsewhere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkPlace:
-    """Where the report lies: a folder that the working process and the web workers share (YUNJU_VAR)."""
+    """The place of the report: a folder that the working process and the web workers share (YUNJU_VAR)."""
 
     folder: Path
 
     def write(self, report: WorkReport) -> None:
-        """Put a report in the place of the last one, whole."""
+        """Replace the last report as a whole."""
         draft = self.folder / f".{FILE}.{os.getpid()}"
         draft.write_bytes(msgspec.json.encode(report))
         draft.replace(self.folder / FILE)
 
     def read(self) -> WorkReport | None:
-        """Return the last report; None without a readable report."""
+        """Return the last report, or None without a readable report."""
         try:
             return msgspec.json.decode((self.folder / FILE).read_bytes(), type=WorkReport)
         except (OSError, *UNREADABLE):
@@ -67,7 +67,9 @@ class WorkPlace:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only working process of this folder until the block ends; WorkingElsewhere beside another process."""
+        """Be the only working process of this folder until the block ends. Raises WorkingElsewhere if there is
+        another.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -82,9 +84,9 @@ class WorkPlace:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with the background work: nothing was ever told, it is away, or jobs fail or are overdue.
+    """What is wrong with the background work: it never reported, it is away, or jobs fail or are overdue.
 
-    `faults` are for whoever runs the system; `since`: the last sign of life.
+    `faults` are for operators of the system. `since`: the last sign of life.
     """
 
     kind: Literal["never", "away", "fails", "overdue"]
@@ -94,7 +96,7 @@ class Trouble:
 
 
 def trouble(report: WorkReport | None, at: datetime) -> Trouble | None:
-    """Return what is wrong with the background work at `at`, or None if nothing is.
+    """Return what is wrong with the background work at `at`, or None.
 
     Check-ins do not need the background work; status lists, the log's checkpoints and erasures do.
     """
@@ -112,7 +114,7 @@ def trouble(report: WorkReport | None, at: datetime) -> Trouble | None:
 
 
 def work_complaint(report: WorkReport | None, at: datetime) -> str | None:
-    """Return what is wrong with the background work at `at`, in words fit for anyone, or None if nothing is."""
+    """Return what is wrong with the background work at `at`, in words that anyone may read, or None."""
     wrong = trouble(report, at)
     if wrong is None:
         return None
@@ -127,7 +129,7 @@ def work_complaint(report: WorkReport | None, at: datetime) -> str | None:
 
 
 def is_alive(report: WorkReport | None, at: datetime) -> bool:
-    """Tell whether the working process gives signs of life, whatever its jobs meet."""
+    """Return whether the working process gives signs of life, whatever its jobs' state."""
     return report is not None and not report.stopped and to_epoch(at) - report.told_at <= SILENT.total_seconds()
 
 

@@ -1,7 +1,7 @@
-"""What webhooks tell: kinds of events, an event as a log gave it, and its text for one integrator. Pure.
+"""What webhooks tell: kinds of events, an event from a log, and its text for one integrator. Pure.
 
-No text names a person. A holder or an application is told as a reference that each integrator has for itself: the
-references of two integrators cannot be joined.
+No text names a person. A holder or an application is given as a reference that is different for each integrator, so
+that two integrators cannot link their references.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edge.instants import rfc3339
 from edge.sealing import keyed_hash
 
 USAGE, OFFICE = "usage", "office"
-"""The two logs: the ledger's entries, and what the office did with applications."""
+"""The two logs: the ledger's entries, and the office's acts on applications."""
 TEST: Final = "hook.test"
 KINDS: Final[Mapping[str, str]] = {
     "check_in.granted": USAGE,
@@ -39,16 +39,16 @@ KINDS: Final[Mapping[str, str]] = {
     "application.refused": OFFICE,
     "application.withdrawn": OFFICE,
 }
-"""Every kind that can be chosen, and the log that tells of it."""
+"""Every kind to choose from, and its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a log that webhooks tell of.
+    """One line of a log that webhooks report.
 
-    `entry`: the line's own name, `partition` and `sequence` its place: inside a partition the numbers only grow, and
-    what happened later has the higher one. `subject`: what the reference is made of, (`holder` or `application`, its
-    internal name). `own`: what one integrator alone is told besides, by the integrator's id.
+    `entry`: the line's own name. `partition` and `sequence`: its place. In a partition, numbers only grow, and a later
+    event has a higher number. `subject`: the source of the reference (`holder` or `application`, its internal name).
+    `own`: further values for one integrator alone, by the integrator's id.
     """
 
     kind: str
@@ -65,9 +65,7 @@ class Event:
 
 
 def kinds_of(asked: Iterable[str]) -> tuple[str, ...]:
-    """Return the kinds that words choose, a group such as `booking` standing for all of its kinds. Raises
-    ValueError.
-    """
+    """Return the kinds in a list of words. A group such as `booking` stands for all of its kinds. Raises ValueError."""
     chosen: set[str] = set()
     for word in asked:
         found = {kind for kind in KINDS if kind == word or kind.partition(".")[0] == word}
@@ -78,12 +76,12 @@ def kinds_of(asked: Iterable[str]) -> tuple[str, ...]:
 
 
 def name_of(hook_id: str, event: Event) -> str:
-    """Return the webhook-id: the same for the same event and hook, whenever and however often it is made."""
+    """Return the webhook-id. It is the same for the same event and hook, whenever and however often it is computed."""
     return f"msg_{hook_id}_{event.entry}"
 
 
 def text_of(event: Event, integrator: str, key: bytes) -> str:
-    """Return an event as one integrator is told it: JSON, the very bytes that are signed and sent."""
+    """Return an event's text for one integrator: JSON, exactly the bytes that are signed and sent."""
     data: dict[str, object] = {
         "log": event.log,
         "entry": event.entry,
@@ -98,7 +96,7 @@ def text_of(event: Event, integrator: str, key: bytes) -> str:
 
 
 def written(kind: str, at: datetime, data: Mapping[str, object]) -> str:
-    """Return the text of a webhook: its type, when it happened, and what it tells."""
+    """Return the text of a webhook: its type, the time of the event, and its data."""
     told = {"type": kind, "timestamp": rfc3339(at), "data": data}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 

@@ -1,6 +1,6 @@
-"""Events follow from the logs, by a cursor of each webhook: none is written beside a log, so that none is lost.
+"""Events follow from the logs, by a cursor for each webhook. No event is written beside a log, so none can be lost.
 
-A webhook that waits for much is not read on for: its events wait in the log itself.
+If a webhook has many waiting events, its reading pauses, and further events wait in the log itself.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from hooks.registry import Hook, may_know
 from hooks.service import Hooks
 
 WAITING_MOST: Final = 1000
-"""A webhook for which so many deliveries wait is not read on for."""
+"""With this many waiting deliveries, the reading for a webhook pauses."""
 AT_ONCE: Final = 500
-"""Lines of one partition read at once: no more than this many beyond what a webhook may wait for."""
+"""Lines of one partition read at once: the greatest number beyond what a webhook may wait for."""
 _PASSES: Final = 20
 _A_PASS: Final = 5000
 
 
 class SetBack(Exception):
-    """A log ends before what was read of it: it was restored from an older copy."""
+    """A log ends before the last line that was read: it was restored from an older copy."""
 
 
 class Source(Protocol):
-    """A log that tells of events. Inside a partition numbers only grow, and nothing appears below one that was told."""
+    """A log with events. In a partition, numbers only grow, and no line appears below a line that was already read."""
 
     log: str
 
     def starts(self, since: datetime) -> Mapping[int, int]:
-        """Return, by partition, a number before everything that was written since an instant, and near to it."""
+        """Return, for each partition, a number shortly before all lines since an instant."""
         ...
 
     def ends(self) -> Mapping[int, int]:
@@ -42,13 +42,13 @@ class Source(Protocol):
         ...
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, Event | None]]:
-        """Return the lines that follow a number, in order, each with the event that it tells of, or None."""
+        """Return the lines after a number, in order, each with its event, or with None."""
         ...
 
 
 @dataclass(slots=True)
 class _Reader:
-    """One webhook while it reads: where it stands, and what it found."""
+    """One webhook during a reading: its position, and what it found."""
 
     hook: Hook
     integrator: Integrator
@@ -57,7 +57,7 @@ class _Reader:
     found: list[Event] = field(default_factory=list)
 
     def take(self, partition: int, lines: Iterable[tuple[int, Event | None]]) -> None:
-        """Go on over lines that follow, keeping what it wants and may know."""
+        """Continue over further lines, and keep the events that the webhook wants and may know."""
         place = self.places.get(partition, 0)
         for number, event in lines:
             if number <= place:
@@ -69,7 +69,7 @@ class _Reader:
 
 
 def follow(hooks: Hooks, source: Source, at: datetime) -> None:
-    """Queue what happened since the last time, for every webhook. Raises SetBack if the log ends before what was
+    """Queue the events since the last time, for every webhook. Raises SetBack if the log ends before the last line
     read.
     """
     for _ in range(_PASSES):
@@ -78,7 +78,7 @@ def follow(hooks: Hooks, source: Source, at: datetime) -> None:
 
 
 def _read_on(hooks: Hooks, source: Source, at: datetime) -> bool:
-    """Read one stretch for all webhooks and queue what it tells; tell whether more is left."""
+    """Read one stretch for all webhooks and queue its events. Return whether more is left."""
     readers = _readers(hooks, source, at)
     if not readers:
         return False
@@ -103,7 +103,7 @@ def _readers(hooks: Hooks, source: Source, at: datetime) -> list[_Reader]:
 
 
 def _read(readers: Sequence[_Reader], source: Source, ends: Mapping[int, int]) -> bool:
-    """Read on in every partition; tell whether more is left, because enough was read for once."""
+    """Read on in every partition. Return whether more is left because this reading reached its limit."""
     count = 0
     for partition, end in sorted(ends.items()):
         behind = [reader for reader in readers if reader.places.get(partition, 0) < end]

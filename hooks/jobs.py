@@ -1,4 +1,4 @@
-"""The background work of webhooks: reading the logs on, sending what waits, forgetting what is over."""
+"""The background work of webhooks: reads the logs on, sends waiting events, deletes old ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TIDY_SECONDS = 3600.0
 
 
 def hook_jobs(hooks: Hooks, sources: Iterable[Source], sender: Sender, clock: Clock) -> list[Job]:
-    """Return the jobs that queue what the logs tell, send it, and forget what was sent long ago."""
+    """Return the jobs that queue the logs' events, send them, and delete old sent events."""
     logs = tuple(sources)
 
     def read_on() -> None:
         faults = []
         for source in logs:
             try:
-                with suppress(ReadElsewhere):  # another machine's process reads on: its queue is this one's
+                with suppress(ReadElsewhere):  # Another machine's process reads on: the queue is shared
                     follow(hooks, source, clock.now())
             except SetBack as error:
                 faults.append(str(error))

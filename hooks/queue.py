@@ -1,7 +1,8 @@
-"""What waits to be sent to each webhook: queued together with the place in the log, sent later, kept when given up.
+"""The deliveries that wait for each webhook. They are queued together with the place in the log, sent later, and kept
+if they are given up.
 
-At least once: a delivery is claimed for its next try before it is sent and settled afterwards, so that a process that
-dies between the two sends it again, under the same name.
+At least once: a delivery is claimed for its next try before it is sent, and settled afterwards. If a process dies
+between the two, the delivery is sent again under the same name.
 """
 
 from __future__ import annotations
@@ -26,24 +27,28 @@ from hooks.tables import CURSORS, DELIVERIES, HOOKS
 DELAYS: Final = tuple(
     timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 86_400)
 )
-"""How long a delivery waits after its first failure, its second, and so on: three days in all; then it is given up."""
+"""How long a delivery waits after its first failure, after its second, and so on: three days in all. Then it is given
+up.
+"""
 JITTER: Final = 0.25
-"""A delay is lengthened by up to this share of itself, so that what failed together does not come back together."""
+"""A delay is lengthened by up to this share of itself, so that deliveries that failed together do not return
+together.
+"""
 REST_AFTER: Final = 3
 RESTS: Final = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1800))
-"""From the third failure in a row on a webhook rests as a whole: so long, then longer, before anything is tried."""
+"""From the third failure in a row on, the whole webhook rests: this long, then longer, before the next try."""
 SENT_KEPT: Final = timedelta(days=7)
 DEAD_KEPT: Final = timedelta(days=90)
 _FAULT_MOST: Final = 60
 
 
 class ReadElsewhere(Exception):
-    """Another process read on in the log meanwhile: nothing was queued."""
+    """Another process read on in the log meanwhile. Nothing was queued."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one webhook. `name` is its webhook-id; `next_at` None: it was sent or given up."""
+    """One event for one webhook. `name` is its webhook-id. `next_at` None: it was sent or given up."""
 
     id: int
     hook: str
@@ -60,7 +65,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a webhook has read a log: the last number by partition; `version` grows with each change."""
+    """How far a webhook has read a log: the last number in each partition. `version` grows with each change."""
 
     places: Mapping[int, int]
     version: int
@@ -68,7 +73,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a webhook's queue stands: what waits, since when the oldest does, and what was given up."""
+    """The state of a webhook's queue: waiting deliveries, the age of the oldest, and those given up."""
 
     waiting: int
     oldest: datetime | None
@@ -76,7 +81,7 @@ class Standing:
 
 
 def delay(name: str, tries: int) -> timedelta:
-    """Return how long a delivery waits after its `tries`-th failure; the jitter follows from its name alone."""
+    """Return how long a delivery waits after its `tries`-th failure. The jitter follows from its name alone."""
     drawn = int.from_bytes(sha256(f"{name}.{tries}".encode()).digest()[:4]) / 2**32
     return DELAYS[min(tries, len(DELAYS)) - 1] * (1 + JITTER * drawn)
 
@@ -89,7 +94,7 @@ class Queue:
         self._database = database
 
     def cursor(self, hook: str, log: str) -> Cursor | None:
-        """Return how far a webhook has read a log; None before it began."""
+        """Return how far a webhook has read a log, or None before it began."""
         mine = CURSORS.c.hook == hook, CURSORS.c.log == log
         with self._database.read() as connection:
             row = connection.execute(sa.select(CURSORS).where(*mine)).one_or_none()
@@ -98,14 +103,14 @@ class Queue:
     def keep(
         self, hook: str, log: str, cursor: Cursor, found: Sequence[tuple[str, str, str]], *, at: datetime
     ) -> Cursor:
-        """Queue events (name, kind, payload) and move the cursor, in one transaction; return the cursor as it stands.
+        """Queue events (name, kind, payload) and move the cursor, in one transaction. Return the new cursor.
 
-        What is queued under its name already is left as it is. Raises ReadElsewhere if the cursor is another by now.
+        An event whose name is already queued stays as it is. Raises ReadElsewhere if the cursor has changed meanwhile.
         """
         moved = Cursor(cursor.places, cursor.version + 1)
         try:
             self._keep(hook, log, moved, found, at)
-        except IntegrityError:  # PostgreSQL tells two processes that began together so
+        except IntegrityError:  # PostgreSQL reports this if two processes began together
             raise ReadElsewhere(hook) from None
         return moved
 
@@ -122,7 +127,7 @@ class Queue:
                 connection.execute(DELIVERIES.insert(), rows)
 
     def try_out(self, hook: str, *, at: datetime) -> str:
-        """Queue an event that tells nothing, to see whether a receiver takes it; return its name."""
+        """Queue an event without data, to test whether a receiver accepts it. Return its name."""
         name = f"msg_{hook}_{new_id()}"
         row = {"hook": hook, "name": name, "kind": TEST, "payload": written(TEST, at, {}), "queued_at": at}
         with self._database.write() as connection:
@@ -130,7 +135,7 @@ class Queue:
         return name
 
     def due(self, at: datetime) -> frozenset[str]:
-        """Return the webhooks for which something is due and that are neither stopped nor at rest."""
+        """Return the webhooks with due deliveries that are neither stopped nor at rest."""
         t = DELIVERIES
         awake = sa.or_(HOOKS.c.rest_until.is_(None), HOOKS.c.rest_until <= at)
         asked = sa.select(t.c.hook).distinct().join(HOOKS, HOOKS.c.id == t.c.hook)
@@ -139,7 +144,7 @@ class Queue:
             return frozenset(found.scalars())
 
     def claim(self, hook: str, at: datetime) -> Delivery | None:
-        """Take the first delivery that is due, and put its next try off as after a failure; None if none is."""
+        """Take the first due delivery, and defer its next try as after a failure. Return None if none is due."""
         t = DELIVERIES
         asked = sa.select(t).where(t.c.hook == hook, t.c.next_at <= at).order_by(t.c.id).limit(1)
         with self._database.write() as connection:
@@ -153,7 +158,9 @@ class Queue:
         return _delivery(row, **taken)
 
     def sent(self, one: Delivery, at: datetime) -> None:
-        """Note that a delivery was taken. After failures in a row whatever waits longer is due again at once."""
+        """Record that a delivery was accepted. After failures in a row, all waiting deliveries become due again at
+        once.
+        """
         t, mine = DELIVERIES, HOOKS.c.id == one.hook
         with self._database.write() as connection:
             connection.execute(t.update().where(t.c.id == one.id).values(next_at=None, sent_at=at, fault=None))
@@ -163,7 +170,9 @@ class Queue:
                 connection.execute(t.update().where(t.c.hook == one.hook, t.c.next_at > at).values(next_at=at))
 
     def failed(self, one: Delivery, fault: str, at: datetime, *, not_before: datetime | None = None) -> None:
-        """Note that a delivery was not taken; after the last try it is given up. `not_before`: the receiver's wish."""
+        """Record that a delivery was not accepted. After the last try it is given up. `not_before`: the receiver's
+        wish.
+        """
         t, mine, said = DELIVERIES, HOOKS.c.id == one.hook, fault[:_FAULT_MOST]
         ended: dict[str, object] = {"next_at": None, "dead_at": at} if one.tries > len(DELAYS) else {}
         if not ended and not_before is not None and one.next_at is not None:
@@ -175,7 +184,7 @@ class Queue:
             connection.execute(HOOKS.update().where(mine).values(**rests))
 
     def standing(self) -> dict[str, Standing]:
-        """Return how each webhook's queue stands."""
+        """Return the state of each webhook's queue."""
         t = DELIVERIES
         waits, dead = t.c.next_at.is_not(None), t.c.dead_at.is_not(None)
         waiting, given_up = (sa.func.sum(sa.case((one, 1), else_=0)) for one in (waits, dead))
@@ -186,7 +195,7 @@ class Queue:
         return {hook: Standing(int(number), since, int(ended)) for hook, number, since, ended in rows}
 
     def dead(self, hook: str | None = None, *, limit: int = 50, offset: int = 0) -> list[Delivery]:
-        """Return what was given up, newest first."""
+        """Return the given-up deliveries, newest first."""
         t = DELIVERIES
         asked = sa.select(t).where(t.c.dead_at.is_not(None)).order_by(t.c.dead_at.desc(), t.c.id.desc())
         asked = asked if hook is None else asked.where(t.c.hook == hook)
@@ -210,7 +219,7 @@ class Queue:
         return sum(number for _, number in rows)
 
     def tidy(self, at: datetime) -> int:
-        """Forget what was sent a week ago and what was given up ninety days ago; return how many."""
+        """Delete deliveries that were sent a week ago or given up ninety days ago. Return their number."""
         t = DELIVERIES
         over = sa.or_(t.c.sent_at < at - SENT_KEPT, t.c.dead_at < at - DEAD_KEPT)
         with self._database.write() as connection:

@@ -1,6 +1,6 @@
 """Who is told of what: the webhooks of integrators, each with its address, kinds, points and secrets.
 
-Every change is written into the account log too. A secret is told once and kept sealed.
+Every change is also written into the account log. A secret is shown once and kept sealed.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from hooks.signing import new_secret
 from hooks.tables import CURSORS, DELIVERIES, HOOKS
 
 KEPT_SECRET: Final = timedelta(days=1)
-"""How long an old secret goes on signing unless another time is given."""
+"""How long an old secret goes on signing, unless another time is given."""
 GONE, BY_HAND = "gone", "by-hand"
-"""Why a webhook is stopped: its receiver answered 410, or somebody stopped it."""
+"""Why a webhook is stopped: its receiver answered 410, or a person stopped it."""
 _URL_MOST: Final = 400
 _READS_USAGE: Final = (Right.CHECK_IN, Right.BOOKINGS, Right.STATEMENT, Right.AUDIT)
 _READS_OFFICE: Final = (Right.INTAKE,)
 
 
 class RefusedHook(Exception):
-    """A webhook cannot be registered or changed so; `hint` names the remedy.
+    """A webhook cannot be registered or changed in this way. `hint` names the remedy.
 
-    `code`: `integrator`, `url`, `https`, `private`, `kinds`, `rights`, or `unknown` for no such webhook.
+    `code`: `integrator`, `url`, `https`, `private`, `kinds`, `rights`, or `unknown` if there is no such webhook.
     """
 
     def __init__(self, code: str, message: str, hint: str) -> None:
@@ -50,9 +50,9 @@ class RefusedHook(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A webhook as it stands. `points`: the places that it is told of, `EVERYWHERE` for all of its integrator's.
+    """A webhook. `points`: the places whose events it gets, or `EVERYWHERE` for all of its integrator's places.
 
-    `failures`: calls that failed since the last one that was taken; until `rest_until` none is made.
+    `failures`: failed calls since the last accepted call. No call is made until `rest_until`.
     """
 
     id: str
@@ -72,11 +72,11 @@ class Hook:
     fault: str | None
 
     def reads(self, log: str) -> bool:
-        """Tell whether any of its kinds comes from a log."""
+        """Return whether any of its kinds comes from a log."""
         return any(KINDS[kind] == log for kind in self.kinds)
 
     def wants(self, event: Event) -> bool:
-        """Tell whether an event is of its kinds, its points and its time."""
+        """Return whether an event is of its kinds, its points and its time."""
         if event.kind not in self.kinds or event.at < self.starts_at:
             return False
         return event.point is None or not self.points.isdisjoint({event.point, EVERYWHERE})
@@ -84,7 +84,9 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class NewHook:
-    """A webhook to register. No `points`: all of the integrator's. `since`: from when on it is told, else from now."""
+    """A webhook to register. No `points`: all of the integrator's. `since`: the first instant of its events; otherwise
+    now.
+    """
 
     integrator: str
     url: str
@@ -94,7 +96,9 @@ class NewHook:
 
 
 def may_know(integrator: Integrator, event: Event) -> bool:
-    """Tell whether an integrator's rights reach an event: at its point, or the right `intake` for applications."""
+    """Return whether an integrator's rights cover an event: a right at its point, or the right `intake` for
+    applications.
+    """
     caller = Caller("integrator", integrator.id, integrator.rights)
     if event.point is None:
         return any(caller.holds(right) for right in _READS_OFFICE)
@@ -107,14 +111,16 @@ class Registry:
     def __init__(
         self, database: Database, integrators: Integrators, secret: bytes, networks: tuple[Network, ...] = ()
     ) -> None:
-        """Keep the database; secrets of webhooks are sealed under the server's secret."""
+        """Keep the database. Secrets of webhooks are sealed under the server's secret."""
         self._networks = networks
         self._database = database
         self._integrators = integrators
         self._sealer = Sealer(secret, "hooks")
 
     def add(self, new: NewHook, *, by: str, at: datetime) -> tuple[Hook, str]:
-        """Register a webhook; return it and its secret, told this once. RefusedHook names what is wrong."""
+        """Register a webhook. Return it and its secret, which is shown only this once. Raises RefusedHook with the
+        fault.
+        """
         integrator = self._integrator(new.integrator, at)
         _check_url(new.url, self._networks)
         kinds = _kinds(new.kinds)
@@ -143,7 +149,9 @@ class Registry:
             return [_hook(row) for row in connection.execute(sa.select(HOOKS).order_by(HOOKS.c.created_at, HOOKS.c.id))]
 
     def live(self, at: datetime) -> list[tuple[Hook, Integrator]]:
-        """Return the webhooks that are not stopped, with their integrators, whose tokens are still good."""
+        """Return the webhooks that are not stopped and whose integrators' tokens are still valid, with their
+        integrators.
+        """
         known = {one.id: one for one in self._integrators.list() if one.alive(at)}
         found = ((hook, known.get(hook.integrator)) for hook in self.listed() if hook.stopped_at is None)
         return [(hook, integrator) for hook, integrator in found if integrator is not None]
@@ -154,14 +162,16 @@ class Registry:
             return _hook(_row(connection, hook_id))
 
     def secrets(self, hook_id: str, at: datetime) -> tuple[str, ...]:
-        """Return what signs now: the secret, and the one before while it is still kept."""
+        """Return the signing secrets: the present one, and the earlier one while it is still kept."""
         with self._database.read() as connection:
             row = _row(connection, hook_id)
         sealed = [row.secret, *([row.old_secret] if row.old_until is not None and at < row.old_until else [])]
         return tuple(self._sealer.open(one, hook_id).decode() for one in sealed)
 
     def rotate(self, hook_id: str, *, by: str, at: datetime, keep: timedelta = KEPT_SECRET) -> str:
-        """Give a webhook another secret, told this once; the one before signs too for as long as `keep`."""
+        """Give a webhook another secret, which is shown only this once. The earlier secret signs too for the time
+        `keep`.
+        """
         secret = new_secret()
         with self._database.write() as connection:
             values = {"secret": self._sealer.seal(secret.encode(), hook_id), "old_until": at + keep}
@@ -170,7 +180,7 @@ class Registry:
         return secret
 
     def stop(self, hook_id: str, *, by: str, at: datetime, why: str = BY_HAND) -> None:
-        """Stop a webhook: what waits goes on waiting, and its logs are read on from there once it is resumed."""
+        """Stop a webhook. Waiting deliveries are kept, and its logs are read on from there after it is resumed."""
         with self._database.write() as connection:
             if _row(connection, hook_id).stopped_at is None:
                 self._change(connection, hook_id, {"stopped_at": at, "stopped_why": why})
@@ -178,7 +188,7 @@ class Registry:
                 journal.append(connection, AccountAction.HOOK_STOPPED, hook_id, by=by, at=at, detail=detail)
 
     def resume(self, hook_id: str, *, by: str, at: datetime, since: datetime | None = None) -> None:
-        """Let a webhook go on where it stood, or with what happened since an instant; what waits is due at once."""
+        """Continue a webhook where it stood, or with events since an instant. Waiting deliveries are due at once."""
         values: dict[str, object] = {"stopped_at": None, "stopped_why": None, "failures": 0, "rest_until": None}
         with self._database.write() as connection:
             _row(connection, hook_id)
@@ -191,7 +201,7 @@ class Registry:
             journal.append(connection, AccountAction.HOOK_RESUMED, hook_id, by=by, at=at)
 
     def remove(self, hook_id: str, *, by: str, at: datetime) -> None:
-        """Forget a webhook and everything that waits for it."""
+        """Delete a webhook and everything that waits for it."""
         with self._database.write() as connection:
             _row(connection, hook_id)
             for table in (DELIVERIES, CURSORS):
@@ -231,7 +241,7 @@ def _check_url(url: str, networks: tuple[Network, ...]) -> None:
     try:
         address = parsed(parts.hostname)
     except ValueError:
-        return  # a name: what it leads to is looked at by every call
+        return  # A name: each call checks its address
     if not (public_or_in(networks)(address) if parts.scheme == "https" else lies_in(address, networks)):
         raise RefusedHook(
             "private", "the address is not in the public network", "YUNJU_HOOK_NETWORKS opens networks of this house"

@@ -1,6 +1,6 @@
-"""Sends what waits, each webhook in a thread of its own, so that a slow receiver holds up nobody else.
+"""Sends waiting deliveries. Each webhook has its own thread, so that a slow receiver delays no other.
 
-A call is bounded in size and whole time, follows no redirection, and reaches no private address unless a setting names
+A call has bounds for size and whole time, follows no redirection, and reaches no private address unless a setting names
 its network.
 """
 
@@ -24,14 +24,14 @@ from hooks.service import Hooks
 from hooks.signing import signed_headers
 
 SECONDS: Final = 15.0
-"""How long a receiver may take for one event."""
+"""How many seconds a receiver may take for one event."""
 TURN_SECONDS: Final = 30.0
-"""How long one webhook is sent to at a stretch: then whoever waits for a thread has its turn."""
+"""How many seconds one webhook is served at a stretch. Then a webhook that waits for a thread has its turn."""
 THREADS: Final = 32
 PUT_OFF_MOST: Final = timedelta(days=1)
-"""A receiver's `Retry-After` is followed up to here."""
+"""A receiver's `Retry-After` is followed up to this time."""
 WORK: Final = "work"
-"""Who stops a webhook whose receiver is gone, as the account log writes it."""
+"""The actor in the account log that stops a webhook whose receiver is gone."""
 _ANSWER_MOST: Final = 262_144
 _GONE: Final = 410
 _BUSY: Final = frozenset({429, 502, 503, 504})
@@ -39,14 +39,14 @@ _log = logging.getLogger("yunju.hooks")
 
 
 class SendingFailed(Exception):
-    """A webhook could not be served because of a fault of our own."""
+    """A webhook could not be served because of a fault of this product."""
 
 
 class Sender:
-    """Sends what is due. `once` gives each webhook that has something due a thread, and waits for none of them."""
+    """Sends due deliveries. `once` gives each webhook with due deliveries a thread, and waits for none of them."""
 
     def __init__(self, hooks: Hooks, clock: Clock, *, seconds: float = SECONDS) -> None:
-        """Begin nothing yet."""
+        """Start nothing yet."""
         self._hooks = hooks
         self._clock = clock
         self._seconds = seconds
@@ -57,9 +57,7 @@ class Sender:
         self._fault: str | None = None
 
     def once(self) -> None:
-        """Begin to send to each webhook that has something due. Raises SendingFailed for a fault met since the last
-        time.
-        """
+        """Start sending to each webhook with due deliveries. Raises SendingFailed for a fault since the last time."""
         at = self._clock.now()
         live = {hook.id for hook, _ in self._hooks.registry.live(at)}
         for hook in sorted(self._hooks.queue.due(at) & live):
@@ -78,7 +76,7 @@ class Sender:
             one.result()
 
     def close(self) -> None:
-        """Begin nothing more and wait for the calls that are under way."""
+        """Start nothing more, and wait for the present calls."""
         self._stopped.set()
         self._pool.shutdown(wait=True)
 
@@ -88,7 +86,7 @@ class Sender:
             while not self._stopped.is_set() and monotonic() < ends and self._send_next(hook_id):
                 pass
         except RefusedHook:
-            pass  # the webhook was removed meanwhile
+            pass  # The webhook was removed meanwhile
         except Exception as error:  # noqa: BLE001 - told by the next round, and tried again then
             self._fault = type(error).__name__
             _log.exception("a webhook could not be served", extra={"safe_fields": {"hook": hook_id}})
@@ -97,7 +95,7 @@ class Sender:
                 self._busy.pop(hook_id, None)
 
     def _send_next(self, hook_id: str) -> bool:
-        """Send one event; tell whether to go on with the next one."""
+        """Send one event. Return whether to go on with the next one."""
         at, hook = self._clock.now(), self._hooks.registry.find(hook_id)
         if hook.stopped_at is not None or (hook.rest_until is not None and hook.rest_until > at):
             return False
@@ -140,7 +138,7 @@ class Sender:
 
 
 def _put_off(answered: Answered, at: datetime) -> datetime | None:
-    """Return the instant before which a busy receiver wants no call (RFC 9110 §10.2.3, in seconds)."""
+    """Return the instant before which a busy receiver wants no call (RFC 9110 §10.2.3, in seconds), or None."""
     asked = answered.headers.get("retry-after", "").strip()
     if answered.status not in _BUSY or not asked.isascii() or not asked.isdigit() or len(asked) > 6:
         return None

@@ -1,4 +1,6 @@
-"""Webhooks behind one door: who is told, what waits, and what is wrong. For pages, commands and the background work."""
+"""Webhooks behind one interface: who is told, what waits, and what is wrong. For pages, commands and the background
+work.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ LATE: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Troubles:
-    """What is wrong with webhooks: events that were given up, webhooks whose receiver is gone, those that wait long."""
+    """What is wrong with webhooks: given-up events, webhooks whose receiver is gone, and webhooks whose events wait
+    long.
+    """
 
     dead: int
     gone: int
@@ -34,12 +38,14 @@ class Troubles:
 
 
 class Hooks:
-    """The webhooks of one server: `registry` tells who is told, `queue` what waits. Safe between threads."""
+    """The webhooks of one server: `registry` knows who is told, `queue` what waits. Safe between threads."""
 
     def __init__(
         self, accounts: AccountStore, database: Database, secret: bytes, networks: tuple[Network, ...] = ()
     ) -> None:
-        """Work with the accounts, in whose database the webhooks stand. `networks`: private ones that may be called."""
+        """Work with the accounts, whose database holds the webhooks. `networks`: the private networks that may be
+        called.
+        """
         self.networks = networks
         self._accounts = accounts
         self._database = database
@@ -49,7 +55,7 @@ class Hooks:
 
     @classmethod
     def open(cls, settings: Settings) -> Hooks:
-        """Open the webhooks, which stand in the accounts' database, with their tables brought up to date."""
+        """Open the webhooks in the accounts' database, and update their tables."""
         url, secret = settings.accounts_url, settings.secret()
         return cls(AccountStore.open(url, secret), open_tables(url), secret, settings.hook_networks)
 
@@ -69,7 +75,7 @@ class Hooks:
         )
 
     def complaint(self, at: datetime) -> str | None:
-        """Return what is wrong with webhooks, in words fit for anyone, or None if nothing is."""
+        """Return what is wrong with webhooks, in words that anyone may read, or None."""
         found = self.troubles(at)
         if found.dead:
             return f"{found.dead} events for webhooks were given up: `python -m verifier hooks dead` lists them"
@@ -80,9 +86,10 @@ class Hooks:
         return None
 
     def figures(self) -> Iterator[Metric]:
-        """Yield what a monitor reads: for each webhook what waits, what was given up, the last call and fault.
+        """Yield the figures for a monitor: for each webhook, what waits, what was given up, and the last call and
+        fault.
 
-        Nothing while the database is away: the other figures are told all the same.
+        Yields nothing while the database is away, so that the other figures are still shown.
         """
         try:
             standing, known = self.queue.standing(), self.registry.listed()

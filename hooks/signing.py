@@ -13,18 +13,19 @@ _SECRET_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """Return a random secret as its receiver is handed it: `whsec_` and the base64 of 32 bytes."""
+    """Return a random secret in the receiver's form: `whsec_` and the base64 of 32 bytes."""
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def signature(secret: str, name: str, sent_at: int, body: bytes) -> str:
-    """Return `v1,` and the signature of one secret. `sent_at`: epoch seconds of this very call, not of the event."""
+    """Return `v1,` and the signature by one secret. `sent_at`: epoch seconds of this very call, not of the event."""
     key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     return "v1," + base64.b64encode(digest(key, f"{name}.{sent_at}.".encode() + body, "sha256")).decode()
 
 
 def signed_headers(used: Iterable[str], name: str, sent_at: int, body: bytes) -> dict[str, str]:
-    """Return the three headers of a call, signed with each secret, so that a receiver may change secrets in its time.
+    """Return the three headers of a call, signed with each secret, so that a receiver can change its secret when it
+    wants.
 
     `name` is the same at every call of one event.
     """

@@ -63,5 +63,5 @@ DELIVERIES = sa.Table(
 
 
 def open_tables(url: str) -> Database:
-    """Open the database of the accounts for what webhooks keep there; their version stands in `hooks_version`."""
+    """Open the database of the accounts for the tables of webhooks. Their version is kept in `hooks_version`."""
     return Database.open(url, room="hooks", migrations=MIGRATIONS)

@@ -1,1 +1,1 @@
-"""For whoever runs the system: background work, checks, backups. It may import every room; no room imports it."""
+"""For operators of the system: background work, checks, backups. It may import every room; no room imports it."""

@@ -1,4 +1,4 @@
-"""`python -m ops`: what whoever runs the system does with it."""
+"""`python -m ops`: the commands for operators of the system."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ops.work import work
 
 @main_group("ops")
 def main() -> None:
-    """Run the system: the demonstration, the background work, what is wrong, backups."""
+    """Run the system: the demonstration, the background work, checks, backups."""
 
 
 main.add_command(backup)
 main.add_command(doctor)
 main.add_command(restore)
 main.add_command(work)
-if find_spec("web.demo") is not None:  # a verifier's image holds no demonstration
+if find_spec("web.demo") is not None:  # A verifier's image has no demonstration
     from ops.run import run as serve
 
     main.add_command(serve)

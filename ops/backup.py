@@ -1,7 +1,8 @@
-"""`python -m ops backup FOLDER`: all that a machine cannot make again, consistent, read back, for its owner alone.
+"""`python -m ops backup FOLDER`: all data that a machine cannot make again. The backup is consistent, read again, and
+for its owner alone.
 
 Order: the log and the published documents first, then the databases. So a restored ledger is never behind the restored
-log, and a restored register never behind what was published.
+log, and a restored register is never behind what was published.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ _MADE_AGAIN: Final = {"work.json", "backup.json", ".work.lock", ".demo-lock", ".
 def make_backup(
     settings: Settings, folder: Path, passphrase: bytes | None, at: datetime, *, servers: bool = True
 ) -> tuple[Path, Manifest]:
-    """Make a backup in a folder of its own below `folder`; return that folder and what it holds.
+    """Make a backup in a new folder below `folder`. Return the new folder and its manifest.
 
-    Without `passphrase` keys and secrets are left out, without `servers` the stores that lie on servers. Files that did
-    not change since the last backup there are linked to it. BackupError, with nothing left behind, when a part cannot
-    be read back as it was written.
+    Without `passphrase`, keys and secrets are left out. Without `servers`, stores on servers are left out. Files that
+    did not change since the last backup there are linked to it. Raises BackupError, and leaves nothing behind, if a
+    part cannot be read back as it was written.
     """
     target = folder / at.strftime("%Y%m%dT%H%M%SZ")
     draft = folder / f".{target.name}.draft"
@@ -97,7 +98,7 @@ def _fill(
 
 
 def _copied(settings: Settings, draft: Path, last: Path | None) -> list[BackedUp]:
-    """Copy or link every file of this machine, databases last; return what stands in the draft."""
+    """Copy or link every file of this machine, databases last. Return the content of the draft."""
     before = {} if last is None else {(one.root, one.path): one for one in read_manifest(last).files}
     files: list[BackedUp] = []
     sources = list(_sources(settings))
@@ -114,7 +115,7 @@ def _copied(settings: Settings, draft: Path, last: Path | None) -> list[BackedUp
 
 
 def _sources(settings: Settings) -> Iterator[tuple[str, Path, Path]]:
-    """Yield root, path below the root, and file of everything that is backed up, without secrets."""
+    """Yield the root, the path below it, and the file of everything to back up, without secrets."""
     secret = {path.resolve() for path in secrets_of(settings)}
     for root, folder in roots(settings).items():
         for path in sorted(folder.rglob("*")):
@@ -126,7 +127,7 @@ def _sources(settings: Settings) -> Iterator[tuple[str, Path, Path]]:
 
 
 def _link(old: Path, source: Path, copy: Path) -> bool:
-    """Link a file that did not change since the last backup; False for a changed file and where linking fails."""
+    """Link a file that did not change since the last backup. Return False for a changed file and if linking fails."""
     try:
         was, now = old.stat(), source.stat()
         if is_database(source) or (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
@@ -147,7 +148,7 @@ def _copy(source: Path, copy: Path) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file for its owner alone, durable when this returns."""
+    """Write a file for its owner alone. It is durable on return."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -156,13 +157,13 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def is_database(path: Path) -> bool:
-    """Tell whether a file is an SQLite database."""
+    """Return whether a file is an SQLite database."""
     with path.open("rb") as file:
         return file.read(len(_HEADER)) == _HEADER
 
 
 def _last(folder: Path) -> Path | None:
-    """Return the newest backup in a folder that can be read."""
+    """Return the newest readable backup in a folder, or None."""
     for path in sorted(folder.glob("*Z"), reverse=True):
         if (path / MANIFEST).exists():
             return path

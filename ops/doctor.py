@@ -1,6 +1,6 @@
-"""`python -m ops doctor`: what is wrong with this machine, and what to do about it; the service may be down meanwhile.
+"""`python -m ops doctor`: what is wrong with this machine, and the remedies. The service may be down meanwhile.
 
-The rules stand in `doctor.rules`; the operator's page shows the same findings.
+The rules are in `doctor.rules`. The operator's page shows the same findings.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from edge.settings import Settings, load_settings
 
 CLOCK: Final = SystemClock()
 FORMAT: Final = 1
-"""The form of the JSON answer: fields are added to it, none is taken out and none changes its meaning."""
+"""The form of the JSON answer. Fields may be added; none is removed or changes its meaning."""
 EXIT: Final = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAULT: 2}
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A finding as machines read it: `code` and `values` are stable, `told` and `remedy` are for people."""
+    """A finding for machines. `code` and `values` are stable; `told` and `remedy` are for people."""
 
     about: str
     code: str
@@ -39,7 +39,9 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The JSON answer: the worst severity, how many findings of each, and all of them, the worst first."""
+    """The JSON answer: the worst severity, the number of findings of each severity, and all findings, the worst
+    first.
+    """
 
     format: int
     at: datetime
@@ -51,7 +53,9 @@ class Report(msgspec.Struct, frozen=True):
 @click.command()
 @json_option
 def doctor(*, as_json: bool) -> None:
-    """Tell what is wrong with this machine and what to do: exit 0 when all is well, 1 with warnings, 2 with faults."""
+    """Show what is wrong with this machine, and the remedies. Exits 0 if all is well, 1 with warnings, 2 with
+    faults.
+    """
     at = CLOCK.now()
     found = examine(load_settings(os.environ), at)
     emit(report(found, at), as_json, "\n".join(map(_line, found)))
@@ -59,12 +63,12 @@ def doctor(*, as_json: bool) -> None:
 
 
 def examine(settings: Settings, at: datetime) -> list[Finding]:
-    """Return everything that was looked at, the worst first."""
+    """Return all findings, the worst first."""
     return findings(read_facts(settings, at), at)
 
 
 def report(found: list[Finding], at: datetime) -> Report:
-    """Return findings as the JSON answer holds them."""
+    """Return findings in the form of the JSON answer."""
     counts = Counter(one.severity for one in found)
     listed = [
         Told(one.about, one.code, one.severity, dict(one.values), told(one, "en"), remedy(one, "en")) for one in found

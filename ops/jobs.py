@@ -1,4 +1,4 @@
-"""The background work of the surfaces that are switched on, as jobs, with the stores that the jobs work with."""
+"""The background work of the enabled surfaces, as jobs with their stores."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hooks.sending import Sender
 from hooks.service import Hooks
 
 SWEEP_SECONDS: Final = 300.0
-"""How often rows that have expired are erased."""
+"""How often expired rows are erased."""
 
 
 @contextmanager
 def open_jobs(settings: Settings, clock: Clock) -> Iterator[tuple[Job, ...]]:
-    """Open what the jobs of these settings work with, and close it when the block ends. Imports no other surface.
+    """Open what the jobs of these settings need, and close it when the block ends. Imports no other surface.
 
-    Raises what opening raises: a store that is away, documents that do not hold.
+    Raises the errors of opening: a store that is away, or documents that are not valid.
     """
     with ExitStack() as opened:
         jobs: list[Job] = []

@@ -1,4 +1,4 @@
-"""The two commands of `python -m ops` that keep data: backup and restore."""
+"""The two commands of `python -m ops` that protect data: backup and restore."""
 
 from __future__ import annotations
 
@@ -41,11 +41,12 @@ _SEAL: Final = click.option(
 def backup(
     folder: Path, *, seal_with: Path | None, without_keys: bool, without_servers: bool, check: bool, as_json: bool
 ) -> None:
-    """Make a backup of this machine in a new folder below FOLDER, while the service runs, and read it back.
+    """Make a backup of this machine in a new folder below FOLDER, while the service runs, and read it again.
 
-    Ledger, register, accounts, the verifier's store, the log, documents and attachments; keys and secrets sealed apart
-    in one file. Stores on PostgreSQL (by pg_dump) and on Redis are saved too, each as of one moment. Only the owner can
-    read the files. A file that did not change since the last backup there is linked to that backup.
+    It holds the ledger, the register, the accounts, the verifier's store, the log, documents and attachments. Keys and
+    secrets are sealed in a separate file. Stores on PostgreSQL (by pg_dump) and on Redis are saved too, each as of one
+    moment. Only the owner can read the files. A file that did not change since the last backup there is linked to that
+    backup.
     """
     settings = load_settings(os.environ)
     with _refusals():
@@ -66,9 +67,9 @@ def backup(
 @_SEAL
 @json_option
 def restore(folder: Path, *, seal_with: Path | None, as_json: bool) -> None:
-    """Restore the backup FOLDER onto an empty machine, by the settings here. Nothing that is there is replaced.
+    """Restore the backup FOLDER on an empty machine, by the settings here. Existing data are never replaced.
 
-    Afterwards start the services: the log's witnesses then tell whether the log had grown beyond the backup.
+    Start the services afterwards. The log's witnesses then show whether the log had grown beyond the backup.
     """
     with _refusals():
         manifest = restore_backup(load_settings(os.environ), folder, _passphrase(seal_with))

@@ -1,6 +1,6 @@
-"""What a backup says of itself: where each file came from, its hash, the versions of the tables, the log's size.
+"""The manifest of a backup: the origin of each file, its hash, the versions of the tables, the log's size.
 
-Keys and secrets are no files of the backup: they lie sealed apart in one file, opened by a passphrase alone.
+Keys and secrets are no files of the backup: they are sealed in a separate file, which only a passphrase opens.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _SCRYPT_COST: Final = 2**15
 STORES: Final = ("ledger", "register", "accounts", "verifier")
-"""The stores that a setting places, each by `YUNJU_…_URL`."""
+"""The stores with a setting for their address, `YUNJU_…_URL`."""
 
 
 class BackupError(Exception):
-    """A backup cannot be made, read or restored; `hint` names the remedy."""
+    """A backup cannot be made, read or restored. `hint` names the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class BackupError(Exception):
 
 
 class BackedUp(msgspec.Struct, frozen=True):
-    """One file: the root that it lies under, its path there, size, SHA-256 (hex), and whether it is a database."""
+    """One file: its root, its path below the root, size, SHA-256 (hexadecimal), and whether it is a database."""
 
     root: str
     path: str
@@ -52,9 +52,10 @@ class BackedUp(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Everything that a restore must know.
+    """Everything that a restore needs to know.
 
-    `tables`: by file name of a database, its rooms' versions. `elsewhere`: stores on servers that were left out.
+    `tables`: the versions of the rooms in each database, by file name. `elsewhere`: stores on servers that were left
+    out.
     """
 
     format: str
@@ -68,7 +69,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def roots(settings: Settings) -> dict[str, Path]:
-    """Return the folders that a backup holds, by name: YUNJU_VAR, and what other settings place outside of it."""
+    """Return the folders that a backup holds, by name: YUNJU_VAR, and folders that other settings place elsewhere."""
     found = {"var": settings.var}
     for name in ("log", "published", "attachments"):
         if not _within(getattr(settings, name), settings.var):
@@ -83,7 +84,7 @@ def roots(settings: Settings) -> dict[str, Path]:
 
 
 def secrets_of(settings: Settings) -> tuple[Path, ...]:
-    """Return what is sealed apart: the keys' folder and passphrase, the server's secret, the issuer's token."""
+    """Return the files to seal separately: the keys' folder and passphrase, the server's secret, the issuer's token."""
     found = [settings.keys, settings.secret_file, settings.issuer_token_file]
     return (*found, settings.keys_passphrase_file) if settings.keys_passphrase_file else tuple(found)
 
@@ -93,13 +94,13 @@ def _within(path: Path, folder: Path) -> bool:
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hex."""
+    """Return a file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(paths: Iterable[Path], passphrase: bytes) -> bytes:
-    """Return files and folders as one sealed block; each is named by its place among `paths`, not by its own path."""
+    """Return files and folders as one sealed block. Each is named by its position in `paths`, not by its own path."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for number, path in enumerate(paths):
@@ -111,9 +112,9 @@ def seal(paths: Iterable[Path], passphrase: bytes) -> bytes:
 
 
 def unseal(data: bytes, passphrase: bytes) -> Iterator[tuple[int, Path, bytes | None]]:
-    """Yield what was sealed: the number of its place, the path below that place, its bytes (None for a folder).
+    """Yield what was sealed: the number of its position, the path below it, and its bytes (None for a folder).
 
-    BackupError for another passphrase, or a block that was changed.
+    Raises BackupError for another passphrase, or for a block that was changed.
     """
     if not data.startswith(_MAGIC):
         raise BackupError(f"{SEALED} is no sealed block of this format", "take the file of the backup itself")

@@ -1,7 +1,8 @@
-"""`python -m ops restore BACKUP`: a backup onto an empty machine, held to its manifest before and to itself afterwards.
+"""`python -m ops restore BACKUP`: puts a backup on an empty machine. The backup is checked before, and the restored
+data afterwards.
 
-Nothing that is there is ever replaced. The log's witnesses tell what the log held beyond the backup: the sequencer
-signs nothing while a witness has seen more.
+Existing data are never replaced. The log's witnesses show what the log held beyond the backup: the sequencer signs
+nothing while a witness has seen more.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from ops.servers import ROOT, ServerStore, load_store, require_empty, server_sto
 
 
 def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manifest:
-    """Put a backup where the settings say, and hold it to itself; return what it held.
+    """Put a backup where the settings say, and check the result. Return the manifest.
 
-    BackupError, with nothing written, for a damaged backup, one of a newer release, keys that do not open, or a place
-    that is not empty.
+    Raises BackupError, and writes nothing, for a damaged backup, a backup of a newer release, keys that do not open, or
+    a place that is not empty.
     """
     manifest = check_backup(backup)
     _refuse_newer(manifest)
@@ -50,7 +51,7 @@ def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manif
 
 
 def _stores(settings: Settings, manifest: Manifest) -> tuple[ServerStore, ...]:
-    """Return the servers' stores that the backup holds. Raises BackupError if the settings here name no such server."""
+    """Return the stores on servers in the backup. Raises BackupError if the settings here name no such server."""
     held = {one.path for one in manifest.files if one.root == ROOT}
     found = tuple(store for store in server_stores(settings) if store.file in held)
     if missing := held - {store.file for store in found}:

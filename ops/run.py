@@ -1,6 +1,7 @@
-"""`python -m ops run`: what `make run` starts: the demonstration, its web workers and its background work, as one.
+"""`python -m ops run`, which `make run` starts: the demonstration with its web workers and its background work.
 
-A taken port is said before anything else. Sign-ins are printed once the service answers. Both processes end together.
+A taken port is reported before anything else. Sign-ins are printed once the service answers. Both processes end
+together.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 @click.command()
 def run() -> None:
-    """Serve the demonstration on this machine: make its data where there is none, and print where to click.
+    """Serve the demonstration on this machine: make its data if there is none, and print where to click.
 
-    PORT chooses another port than 8000, ACCESS_LOG=1 shows one line a request, YUNJU_VAR names another folder. For a
-    deployment see docs/deployment.md: there web workers and background work are services of their own.
+    PORT sets another port than 8000, ACCESS_LOG=1 shows one line for each request, YUNJU_VAR sets another folder. For a
+    deployment, see docs/deployment.md: there web workers and background work are separate services.
     """
     with closing(listening(os.environ)) as taken:
         port = taken.getsockname()[1]
@@ -80,14 +81,14 @@ def listening(environ: Mapping[str, str]) -> socket.socket:
 
 
 def environ_of(environ: Mapping[str, str], port: int) -> dict[str, str]:
-    """Return the environment of the two processes: the address by the port, access lines only on request."""
+    """Return the environment of the two processes: the address with the port, and access lines only on request."""
     asked = "yes" if environ.get("ACCESS_LOG") == "1" else "no"
     return {"YUNJU_BASE_URL": f"http://{HOST}:{port}", "YUNJU_ACCESS_LOG": asked} | dict(environ)
 
 
 @contextmanager
 def _figures_folder() -> Iterator[str]:
-    """Make the folder in which the web workers count together, and leave nothing of it behind."""
+    """Make the folder in which the web workers count together, and remove it at the end."""
     where = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
     made = tempfile.mkdtemp(prefix="yunju-metrics-", dir=where)
     try:
@@ -98,9 +99,10 @@ def _figures_folder() -> Iterator[str]:
 
 @contextmanager
 def _witness(settings: Settings, environ: Mapping[str, str], *, needed: bool) -> Iterator[dict[str, str]]:
-    """Run a witness beside the demonstration's log, unless one is named; yield the setting that names the witness.
+    """Run a witness beside the demonstration's log, unless the settings name one. Yield the setting that names the
+    witness.
 
-    A witness is of use only where the log's operator cannot reach it: this one shows what cosignatures look like.
+    A witness is useful only where the log's operator cannot reach it: this one shows what cosignatures look like.
     """
     if not needed or settings.witnesses is not None:
         yield {}
@@ -154,7 +156,7 @@ def _start(
     out: int | None = None,
     errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a module in a session of its own: Ctrl-C reaches this process alone, which ends both in order."""
+    """Start a module in its own session: Ctrl-C reaches only this process, which ends both in order."""
     return subprocess.Popen(  # noqa: S603 - our own modules
         [sys.executable, "-m", *words],
         cwd=ROOT,
@@ -172,7 +174,7 @@ def _end_with_parent() -> None:
 
 
 def _answers(settings: Settings, port: int, children: list[subprocess.Popen[bytes]], stopped: Event) -> bool:
-    """Wait until the service is ready; False if the service ended or was stopped before."""
+    """Wait until the service is ready. Return False if the service ended or was stopped before."""
     while not stopped.wait(LOOK_SECONDS):
         if any(child.poll() is not None for child in children):
             return False

@@ -1,6 +1,6 @@
-"""Stores on servers in a backup: a Redis ledger as `ledger export` writes it, PostgreSQL by its own `pg_dump`.
+"""Stores on servers in a backup: a Redis ledger in the form of `ledger export`, and PostgreSQL by its own `pg_dump`.
 
-Both are saved while the service runs, each as of one moment, and go back into an empty store alone.
+Both are saved while the service runs, each as of one moment. They are restored only into an empty store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ops.manifest import STORES, BackupError
 from verifier.cli.opening import CLOCK, VerifierCli
 
 ROOT: Final = "servers"
-"""The folder of a backup that holds what lay on servers."""
+"""The folder of a backup for stores on servers."""
 LEDGER_FILE: Final = "ledger.jsonl"
 _DUMPED: Final = ".pgdump"
 _PLACES: Final = Path("/usr/lib/postgresql")
@@ -29,7 +29,7 @@ _HINT: Final = "install PostgreSQL's client programs, as new as the server or ne
 
 @dataclass(frozen=True, slots=True)
 class ServerStore:
-    """A store on a server, by the name of its setting, and the file that it becomes in a backup."""
+    """A store on a server, by the name of its setting, and its file in a backup."""
 
     name: str
     url: str
@@ -37,7 +37,7 @@ class ServerStore:
 
 
 def server_stores(settings: Settings) -> tuple[ServerStore, ...]:
-    """Return the stores of these settings that lie on servers; stores that share one address are saved once."""
+    """Return the stores of these settings on servers. Stores that share one address are saved once."""
     found: dict[str, ServerStore] = {}
     for name in STORES:
         url = getattr(settings, f"{name}_url")
@@ -47,9 +47,9 @@ def server_stores(settings: Settings) -> tuple[ServerStore, ...]:
 
 
 def save_store(settings: Settings, store: ServerStore, path: Path) -> dict[str, str]:
-    """Write a store to a new file (mode 0600) and read the file again; return its tables' versions by room.
+    """Write a store to a new file (mode 0600) and read the file again. Return its tables' versions by room.
 
-    Raises BackupError if the store cannot be read, or when a program that this needs is not installed.
+    Raises BackupError if the store cannot be read, or if a needed program is not installed.
     """
     if store.name == "ledger":
         try:
@@ -74,12 +74,12 @@ def check_saved(path: Path) -> None:
                     pass
         except LedgerError as error:
             raise BackupError(f"{ROOT}/{path.name} is damaged: {error}", "take another backup") from None
-    elif _program("pg_restore") is not None:  # where another tool carries backups to, no such program need be
+    elif _program("pg_restore") is not None:  # A machine that only carries backups need not have the program
         _client("pg_restore", None, "--file=/dev/null", str(path))
 
 
 def require_empty(settings: Settings, store: ServerStore) -> None:
-    """BackupError unless a store holds nothing yet and can be reached."""
+    """Raise BackupError unless a store is empty and can be reached."""
     if store.name == "ledger":
         try:
             with VerifierCli(settings).ledger(store.url, remembering=False, make=True) as ledger:
@@ -107,7 +107,7 @@ def load_store(settings: Settings, store: ServerStore, path: Path) -> None:
 
 
 def _versions(store: ServerStore) -> dict[str, str] | None:
-    """Return the versions of a database's tables by room; None for an empty database."""
+    """Return the versions of a database's tables by room, or None for an empty database."""
     try:
         return versions_on_server(store.url)
     except UnusableDatabase:
@@ -115,7 +115,7 @@ def _versions(store: ServerStore) -> dict[str, str] | None:
 
 
 def _client(program: str, url: str | None, *options: str, into: IO[bytes] | None = None) -> None:
-    """Run a client program of PostgreSQL; its password goes by the environment, where `ps` does not show it."""
+    """Run a client program of PostgreSQL. Its password goes by the environment, where `ps` does not show it."""
     path = _program(program)
     if path is None:
         raise BackupError(f"{program} is missing", _HINT)
@@ -132,7 +132,7 @@ def _client(program: str, url: str | None, *options: str, into: IO[bytes] | None
 
 
 def _program(name: str) -> Path | None:
-    """Return the newest of a client program that is installed."""
+    """Return the newest installed version of a client program, or None."""
     found = sorted(_PLACES.glob(f"*/bin/{name}"), key=lambda path: _number(path.parent.parent.name))
     if found:
         return found[-1]

@@ -1,7 +1,7 @@
-"""`python -m ops work`: the one process that does the background work, beside the web workers and apart from them.
+"""`python -m ops work`: the single process that does the background work, separate from the web workers.
 
-Check-ins do not wait for this process. A report tells what the process did and what failed; `/readyz` and
-`/metrics` read the report.
+Check-ins do not wait for this process. Its report says what it did and what failed; `/readyz` and `/metrics` read the
+report.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CLOCK: Final = SystemClock()
 @click.option("--alive", is_flag=True, help="Do nothing; exit 1 when the working process gives no signs of life.")
 @json_option
 def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
-    """Do the background work of the surfaces that are switched on, until stopped.
+    """Do the background work of the enabled surfaces until stopped.
 
     Publishing, fetching documents, erasing, sweeping bookings, the usage log's checkpoints and its witnesses. One
     process of a machine does the work; a second process on the same YUNJU_VAR is refused. Check-ins go on without it.
@@ -65,7 +65,7 @@ def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
 
 
 def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkReport:
-    """Do each job once, in order; return the report, and write the report unless another process is working."""
+    """Do each job once, in order. Return the report, and write it unless another process is working."""
     started_at = to_epoch(clock.now())
     repeated = [Repeating(job, clock) for job in jobs]
     for one in repeated:
@@ -79,19 +79,19 @@ def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkRepor
         with place.alone():
             place.write(report)
     except WorkingElsewhere:
-        pass  # the other process writes a newer report at every beat
+        pass  # The other process writes a newer report at every beat
     return report
 
 
 def go_on(
     jobs: tuple[Job, ...], place: WorkPlace, clock: Clock, stopped: Event, *, until: datetime | None = None
 ) -> None:
-    """Repeat the jobs until `stopped`, or the instant `until`, reporting at every beat.
+    """Repeat the jobs until `stopped`, or until the instant `until`. Report at every beat.
 
-    Raises WorkingElsewhere if another process does.
+    Raises WorkingElsewhere if another process does this.
     """
     with place.alone():
-        work_out_structs()  # before the jobs' threads begin
+        work_out_structs()  # Before the jobs' threads begin
         started_at = to_epoch(clock.now())
         repeated = [Repeating(job, clock) for job in jobs]
 
@@ -114,7 +114,7 @@ def go_on(
 
 
 def _go_on(settings: Settings, place: WorkPlace) -> None:
-    """Work until told to stop; at the instant of a new programme everything is opened anew."""
+    """Work until told to stop. At the instant of a new programme, everything is opened again."""
     stopped = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -143,7 +143,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Job, ...]]:
 
 
 def _tell(report: WorkReport | None, wrong: str | None, *, as_json: bool) -> None:
-    """Print a report and what is wrong; exit 1 when something is wrong."""
+    """Print a report and what is wrong. Exits 1 if something is wrong."""
     emit({"report": report, "wrong": wrong}, as_json, _shown(report, wrong))
     if wrong is not None:
         raise SystemExit(1)

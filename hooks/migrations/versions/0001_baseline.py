@@ -1,4 +1,4 @@
-"""Webhooks: who is told, how far each log was read, what waits to be sent."""
+"""Webhooks: who is told, how far each log was read, and what waits."""
 
 import sqlalchemy as sa
 from alembic import op
