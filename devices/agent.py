@@ -1,7 +1,8 @@
-"""The agent at a counter: readers and scanners in, verdicts out, to the terminal and to the counter page.
+"""The agent at a counter: takes input from readers and scanners, and shows verdicts on the terminal and the counter
+page.
 
-One thread watches the readers, each tap runs on a thread of its own reader, scanners have theirs. Nothing is decided
-here: the desk does.
+One thread watches the readers. Each tap runs on a thread of its own reader, and each scanner has a thread. Nothing is
+decided here: the desk decides.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from edge.structs import work_out_structs
 
 TAPS_AT_ONCE: Final = 4
 TYPED: Final = "keyboard"
-"""The lane of the terminal, into which a keyboard wedge types."""
+"""The lane of the terminal, for a keyboard-wedge scanner."""
 
 SCANNED: Final = "scanner"
 SAME_SCAN_SECONDS: Final = 3.0
-"""A scanner that reads one code twice in a moment is taken once."""
+"""If a scanner reads one code twice within this time, it counts once."""
 
 _MARKS: Final = {
     VerdictKind.GRANTED: "准许 GRANTED",
@@ -44,13 +45,13 @@ class Watches(Protocol):
     """A source of taps: a PC/SC watcher, or a test's list."""
 
     def events(self, stop: Callable[[], bool]) -> Iterable[ReaderEvent]:
-        """Yield changes until `stop` says so."""
+        """Yield changes until `stop` returns true."""
         ...
 
 
 @dataclass
 class Agent:
-    """Runs until `stop` is set. `say` prints one line; `page` is None where no counter page listens."""
+    """Runs until `stop` is set. `say` prints one line. `page` is None without a counter page."""
 
     desk: AgentCounter
     say: Callable[[str], None]
@@ -60,8 +61,8 @@ class Agent:
     _lock: Lock = field(default_factory=Lock)
 
     def watch(self, watcher: Watches) -> None:
-        """Check in whatever is tapped, on every reader at once, until stopped."""
-        work_out_structs()  # before the taps' threads begin
+        """Check in every tapped card, on all readers at once, until stopped."""
+        work_out_structs()  # Before the taps' threads begin
         with ThreadPoolExecutor(TAPS_AT_ONCE, "tap") as pool:
             for event in watcher.events(self.stop.is_set):
                 if event.change is ReaderChange.INSERTED:
@@ -70,7 +71,7 @@ class Agent:
                     self._announced(event)
 
     def tap(self, reader: str) -> CounterVerdict:
-        """Check in the card on a reader; every outcome and every fault becomes a verdict for staff."""
+        """Check in the card on a reader. Every outcome and every fault becomes a verdict for staff."""
         began = time.monotonic()
         exchanges = 0
         try:
@@ -102,7 +103,7 @@ class Agent:
             self.tell(of_fault(fault).at(SCANNED, milliseconds=0))
 
     def scanned(self, text: str, lane: str) -> CounterVerdict | None:
-        """Check in one scanned text; None for the echo of the scan before."""
+        """Check in one scanned text. Return None for a repetition of the scan before."""
         with self._lock:
             same, at = self._last_scan
             now = time.monotonic()
@@ -114,7 +115,7 @@ class Agent:
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 
     def confirm(self, lane: str, *, id_checked: bool) -> CounterVerdict | None:
-        """Pass on the operator's word on the person's ID; None if no question waits in this lane."""
+        """Pass on the operator's answer about the person's ID. Return None if no question waits in this lane."""
         began = time.monotonic()
         if lane not in self.desk.waiting():
             return None
@@ -125,7 +126,9 @@ class Agent:
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 
     def chosen(self, path: str, body: Mapping[str, object]) -> Mapping[str, object] | None:
-        """Answer the counter page: POST /service {service}, POST /confirm {lane, id_checked}; None for other paths."""
+        """Answer the counter page: POST /service {service}, POST /confirm {lane, id_checked}. Return None for other
+        paths.
+        """
         match path, body:
             case "/service", {"service": str(service)}:
                 self.desk.service = service
@@ -136,7 +139,7 @@ class Agent:
         return None
 
     def tell(self, verdict: CounterVerdict) -> CounterVerdict:
-        """Show a verdict in the terminal and on the page."""
+        """Show a verdict on the terminal and on the page."""
         for line in lines(verdict):
             self.say(line)
         if self.page is not None:
@@ -162,7 +165,7 @@ _EVENTS: Final = {
 
 
 def lines(verdict: CounterVerdict) -> list[str]:
-    """Return a verdict as terminal lines: what, why, what to do. No token, no proof."""
+    """Return a verdict as terminal lines: the result, the reason, the next step. No token, no proof."""
     who = " ".join(part for part in (verdict.name, verdict.tier, verdict.assurance) if part)
     offline = " [离线 OFFLINE]" if verdict.offline else ""
     found = [f"== {_MARKS[verdict.kind]}{offline}  {verdict.service}  {who}".rstrip()]

@@ -1,6 +1,7 @@
-"""A stack of cards, one after another: issue, write, report. A card torn away is put on again; nothing is issued twice.
+"""A stack of cards, one after another: issue, write, report. A card that was removed too early is put on again, and
+nothing is issued twice.
 
-The issuer is asked through its published command line, since this room knows nothing of the register.
+The issuer is called through its public command line, because this room knows nothing of the register.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ TRIES_MOST: Final = 5
 
 
 class IssuerFault(DeviceFault):
-    """The issuer's command refused or answered something else."""
+    """The issuer's command refused, or gave an unexpected answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerCommand:
-    """The issuer's command line: `command` is what comes before `card issue`."""
+    """The issuer's command line. `command` is the part before `card issue`."""
 
     command: tuple[str, ...]
 
     def issue(self, holder: str, kind: CardKind, jwk: dict[str, str] | None) -> str:
-        """Have a card issued to a holder, named by `jwk` where it is a chip's, and return its token."""
+        """Have a card issued to a holder, with the key `jwk` for a chip. Return its token."""
         form = "chip" if kind is CardKind.CHIP else "tag"
         asked = ["card", "issue", holder, "--form", form, "--json"]
         if jwk is None:
@@ -64,7 +65,7 @@ class IssuerCommand:
         return token
 
     def withdraw(self, card: str) -> None:
-        """Have a card revoked that was issued and could not be written: nobody holds it."""
+        """Have a card revoked that was issued but could not be written: nobody holds it."""
         self._run(["card", "revoke", card, "--because", "damaged", "--json"])
 
     def _run(self, words: list[str]) -> dict[str, object]:
@@ -83,7 +84,7 @@ class IssuerCommand:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What every card of a batch is written with; keys are shown by no `repr`."""
+    """The parameters for every card of a batch. No `repr` shows the keys."""
 
     kind: CardKind
     issuer: IssuerCommand
@@ -97,9 +98,9 @@ class Setup:
 
 @dataclass
 class BatchJob:
-    """One holder's card. What was made for it is kept through a torn try, so that nothing is issued twice.
+    """One holder's card. After an interrupted try, its parts are kept, so that nothing is issued twice.
 
-    `begun`: a chip was found free and a key may have been made on it, although the answer was lost.
+    `begun`: a chip was free and may already have a new key, although the answer was lost.
     """
 
     holder: str
@@ -132,7 +133,7 @@ class BatchRow:
 
 
 def write_card(tap: Tap, setup: Setup, job: BatchJob) -> Written:
-    """Issue and write one card; may be repeated with the same `job` after a fault."""
+    """Issue and write one card. After a fault, repeat with the same `job`."""
     if setup.kind is CardKind.CHIP:
         return _write_chip(tap, setup, job)
     if job.token is None:
@@ -150,7 +151,7 @@ def run(
     holders: list[str],
     say: Callable[[str], None],
 ) -> Iterator[tuple[BatchRow, Written | None]]:
-    """Write one card a holder; `taps` gives one card after another, each a function that runs work on it."""
+    """Write one card for each holder. `taps` gives one card after another, each as a function that runs work on it."""
     source = iter(taps)
     for holder in holders:
         job, fault, written, tries, ended = BatchJob(holder), None, None, 0, False
@@ -177,7 +178,7 @@ def run(
 
 
 def _withdrawn(issuer: IssuerCommand, token: str) -> str:
-    """Revoke a card that was not written, and report; while the issuer is away, report what is left to do."""
+    """Revoke a card that was not written, and report this. If the issuer is away, report what is left to do."""
     card = str(parse_unverified(token, CARD).claims.get("jti"))
     try:
         issuer.withdraw(card)
@@ -187,7 +188,7 @@ def _withdrawn(issuer: IssuerCommand, token: str) -> str:
 
 
 def read_holders(path: Path) -> list[str]:
-    """Read the holders of a batch, one id a line; empty lines and `#` comments are skipped."""
+    """Read the holders of a batch, one id on each line. Empty lines and `#` comments are skipped."""
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
     return [line for line in lines if line]
 
@@ -206,7 +207,7 @@ def _write_chip(tap: Tap, setup: Setup, job: BatchJob) -> Written:
 
 
 def _made_key(tap: Tap, management: ManagementKey, job: BatchJob, replacing: Replacing) -> dict[str, str]:
-    """Make the job's key. A chip torn away may hold the new key unseen: the same job may replace that key."""
+    """Make the job's key. An interrupted chip may already hold the new key: the same job may replace this key."""
     try:
         return make_key(tap, management, replacing=replacing)
     except CardGone:

@@ -1,4 +1,4 @@
-"""`python -m devices agent|simulate`: the counter's agent, and virtual cards to try it with."""
+"""`python -m devices agent|simulate`: the counter's agent, and virtual cards to try it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ folder_option = click.option(
 @click.option("--no-terminal", is_flag=True, help="Read nothing from the terminal (for systemd).")
 @click.option("--diagnose", "diagnoses", is_flag=True, help="Say what this PC has and lacks, and exit.")
 def agent(folder: Path, address: str | None, code: str | None, diagnoses: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Run at a counter PC: check in by tap and by scan, tell the terminal and the counter page."""
+    """Run at a counter PC: check in by tap and by scan, and show the results on the terminal and the counter page."""
     if diagnoses:
         _diagnosed(folder)
         return
@@ -134,7 +134,7 @@ def _keep_fresh(
 
 
 def _is_moved(running: Agent, folder: Path, calls: server.Server) -> bool:
-    """End the agent where the device was moved to another point: a service manager starts it there anew."""
+    """End the agent if the device was moved to another point. A service manager then starts it there again."""
     try:
         point = calls.moved_to()
     except DeviceFault:
@@ -155,7 +155,7 @@ def _trade(running: Agent, trading: Trading) -> None:
 
 @contextmanager
 def _quiet_terminal() -> Iterator[None]:
-    """Stop the terminal from showing what a keyboard wedge types: codes are nobody's to read off the screen."""
+    """Stop the terminal from showing what a keyboard wedge types, so that nobody reads codes from the screen."""
     if not sys.stdin.isatty():
         yield
         return
@@ -189,7 +189,7 @@ def _diagnosed(folder: Path) -> None:
 
 @click.group()
 def simulate() -> None:
-    """Virtual cards: try everything without hardware, against `make run`."""
+    """Virtual cards, to try everything without hardware, with `make run`."""
 
 
 @simulate.command("key")
@@ -212,7 +212,7 @@ def simulate_key(key_file: Path) -> None:
 @click.option("--id-checked", is_flag=True, help="As if the person's ID had been compared.")
 @json_option
 def simulate_tap(card_file: Any, folder: Path, service: str, id_checked: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Tap a virtual card that carries CARD_FILE's token, as the device enrolled in --folder. Exit 1 unless granted."""
+    """Tap a virtual card with CARD_FILE's token, as the device enrolled in --folder. Exits 1 unless granted."""
     with faults():
         text = card_file.read().strip()
         known = identity.load(folder)

@@ -1,4 +1,4 @@
-"""`python -m devices readers|read|write|personalise`: what lies on a reader, and issuing on cards."""
+"""`python -m devices readers|read|write|personalise`: reads cards on a reader, and writes cards."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def readers(as_json: bool) -> None:
 @click.option("--show", is_flag=True, help="Show the card's text too: whoever has a tag's text has a copy of the tag.")
 @json_option
 def read(reader: str | None, show: bool, as_json: bool) -> None:
-    """Read the card on a reader: its profile and how far it could prove itself. Verifies nothing."""
+    """Read the card on a reader: its profile, and how well it could prove itself. Verifies nothing."""
     with faults():
         card, exchanges, taken = on_card(reader, lambda tap: _timed(tap, tap_card))
     form = form_of_card(card.text)
@@ -107,7 +107,7 @@ def write(file: Any, reader: str | None, programme: Path | None, lock: bool) -> 
 
 @click.group()
 def personalise() -> None:
-    """Issue on cards: keys made on the chip, tokens written, tags keyed. Keys are read from files alone."""
+    """Write cards: keys are made on the chip, tokens are written, tags get keys. Keys are read only from files."""
 
 
 management_options = (
@@ -133,7 +133,7 @@ def _with(options: tuple[Callable[[T], T], ...]) -> Callable[[T], T]:
 def personalise_key(
     management_key_file: Path, management_algorithm: str, reader: str | None, replace: bool, out: Path
 ) -> None:
-    """Make a key on the chip. Then: issuer card issue HOLDER --form chip --key OUT; personalise chip TOKEN."""
+    """Make a key on the chip. Next: issuer card issue HOLDER --form chip --key OUT; personalise chip TOKEN."""
     with faults():
         management = _management(management_key_file, management_algorithm)
         jwk = on_card(reader, lambda tap: make_key(tap, management, replacing=_replacing(replace)))
@@ -164,7 +164,7 @@ def personalise_chip(
 @personalise.command("masters")
 @click.option("--out", type=_FILE, required=True, help="A new file, mode 0600; never on a counter server.")
 def personalise_masters(out: Path) -> None:
-    """Make the master keys of counting tags. Every tag's key follows from them: keep them as the card key is kept."""
+    """Make the master keys of counting tags. Every tag's key follows from them: keep them as safely as the card key."""
     import secrets  # noqa: PLC0415 - needed by this command alone
 
     with faults():
@@ -179,7 +179,7 @@ def personalise_masters(out: Path) -> None:
 @click.option("--record", type=_FILE, required=True, help="A new file for the verifier: `verifier tag import RECORD`.")
 @reader_option
 def personalise_tag424(token_file: Any, masters: Path, link: str, record: Path, reader: str | None) -> None:  # noqa: ANN401 - click's file
-    """Set an NTAG 424 DNA up for a card token."""
+    """Set up an NTAG 424 DNA for a card token."""
     token = token_file.read().strip()
     with faults():
         made = read_masters(masters)
@@ -204,13 +204,13 @@ def personalise_tag424(token_file: Any, masters: Path, link: str, record: Path, 
 @reader_option
 @json_option
 def personalise_batch(kind: str, holders: Path, reader: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Write a stack of cards, one a holder, in the order of the file HOLDERS (one holder id a line)."""
+    """Write a stack of cards, one for each holder, in the order of the file HOLDERS (one holder id on each line)."""
     rows: list[BatchRow] = []
     with faults():
         setup = _setup(CardKind(kind), options)
         try:
             records = _run_batch(setup, read_holders(holders), reader, rows)
-        finally:  # what was written is reported, whatever ended the batch
+        finally:  # Written cards are reported, whatever ended the batch
             report = [row.to_json() for row in rows]
             if options["report"] is not None:
                 options["report"].write_bytes(dumps(report) + b"\n")
@@ -223,7 +223,7 @@ def personalise_batch(kind: str, holders: Path, reader: str | None, as_json: boo
 
 
 def _run_batch(setup: Setup, holders: list[str], reader: str | None, rows: list[BatchRow]) -> list[dict[str, str]]:
-    """Write the stack; each card's line is added to `rows` at once. Return what the verifier must be told of tags."""
+    """Write the stack. Each card's line is added to `rows` at once. Return the tags' records for the verifier."""
     records = []
     with progress(len(holders), "cards") as bar:
         for row, written in run(_taps(reader), setup, holders, lambda text: click.echo(text, err=True)):
@@ -258,18 +258,18 @@ def _row_line(row: BatchRow) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CardOn:
-    """The card on a reader: runs work on it, on one connection."""
+    """The card on a reader. It runs work on the card, on one connection."""
 
     reader: str
 
     def __call__(self, work: Callable[[Tap], T]) -> T:
-        """Run the work and return what it gives; a DeviceFault where the card or the reader fails."""
+        """Run the work and return its result. Raises a DeviceFault if the card or the reader fails."""
         with pcsc.Context() as context, context.card(self.reader, reset=True) as card:
             return work(Tap(card))
 
 
 def on_card(reader: str | None, work: Callable[[Tap], T]) -> T:
-    """Run work on the card on a reader, waiting for one; DeviceFault without reader or card."""
+    """Run work on the card on a reader; wait for a card. Raises DeviceFault without reader or card."""
     with pcsc.Context() as context:
         name = _reader(context, reader)
     for card in _taps(name, wait=WAIT_SECONDS):
@@ -278,7 +278,7 @@ def on_card(reader: str | None, work: Callable[[Tap], T]) -> T:
 
 
 def _taps(reader: str | None, wait: float | None = None) -> Iterator[CardOn]:
-    """Yield one card after another as they are put on the reader."""
+    """Yield one card after another, as they are put on the reader."""
     ends = None if wait is None else time.monotonic() + wait
     for event in pcsc.ReaderWatcher().events(lambda: ends is not None and time.monotonic() > ends):
         if event.change is ReaderChange.INSERTED and event.reader.startswith(reader or ""):

@@ -1,6 +1,7 @@
-"""The counter's desk: from a tap or a scan to a verdict, online where the server answers, by the device's rules if not.
+"""The counter's desk: turns a tap or a scan into a verdict, online if the server answers, otherwise by the device's
+rules.
 
-Every check-in has its operation id before it is first sent, and keeps it through a retry into the offline record.
+Every check-in has its operation id before it is first sent, and keeps it in retries and in the offline record.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from edge.instants import to_epoch
 
 NONCE_BYTES: Final = 32
 NONCES_MOST: Final = 1000
-"""How many unanswered nonces are remembered; forgetting them costs one more tap."""
+"""How many unanswered nonces are remembered. If one is dropped, the visitor must tap again."""
 
 OFFLINE_HINT: Final = VerdictText(
     "离线办理，联网后由服务器复核。", "Judged offline; the server judges it again on upload."
@@ -41,17 +42,17 @@ OFFLINE_HINT: Final = VerdictText(
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A look, or an offline presentation, that waits for the operator's word on the person's ID."""
+    """A look, or an offline presentation, that waits for the operator's answer about the person's ID."""
 
     look: str | None
     text: str
 
 
 class OwnNonces:
-    """The reader's own nonces while the server is away, each good for one tap."""
+    """The reader's own nonces while the server is away, each valid for one tap."""
 
     def __init__(self, reader: str) -> None:
-        """Challenge in this device's name."""
+        """Make challenges in this device's name."""
         self._reader = reader
         self._open: set[bytes] = set()
 
@@ -63,20 +64,20 @@ class OwnNonces:
         return made
 
     def took(self, challenge: ChipChallenge) -> None:
-        """Remember a nonce that the server gave this device."""
+        """Remember a nonce that the server gave to this device."""
         if len(self._open) >= NONCES_MOST:
             self._open.clear()
         self._open.add(challenge.nonce)
 
     def outstanding(self, reader: str, nonce: bytes, at: object) -> bool:  # noqa: ARG002 - its age was judged by `iat`
-        """Tell whether this nonce is ours and unused, and use it up."""
+        """Return whether this nonce is the device's own and unused, and use it up."""
         known = nonce in self._open
         self._open.discard(nonce)
         return known and reader == self._reader
 
 
 class AgentCounter:
-    """Checks in for one service at a time. Safe between threads; each reader or scanner is a lane of its own."""
+    """Checks in for one service at a time. Safe between threads. Each reader or scanner is a separate lane."""
 
     def __init__(
         self,
@@ -88,9 +89,9 @@ class AgentCounter:
         *,
         promises: PromiseBook | None = None,
     ) -> None:
-        """Take what was opened; `service` is the one that a tap asks for until another is chosen.
+        """Keep the opened parts. A tap asks for `service` until another service is chosen.
 
-        `promises` keeps what the server promised of each entry.
+        `promises` keeps the server's promise for each entry.
         """
         self._promises = promises
         self.service = service
@@ -107,11 +108,13 @@ class AgentCounter:
         return self._guarded(lambda: self._tapped(tap, lane))
 
     def shown(self, text: str, lane: str, profile: str = "qr") -> CounterVerdict:
-        """Check in what a scanner read, or a tag that proves nothing by itself."""
+        """Check in a scanned text, or a tag that proves nothing by itself."""
         return self._guarded(lambda: replace(self._shown(text, lane), profile=profile))
 
     def confirm(self, lane: str, *, id_checked: bool) -> CounterVerdict | None:
-        """Answer the question that waits in a lane; None if none does. Without the ID compared nothing is sent."""
+        """Answer the question that waits in a lane. Return None if there is none. Nothing is sent if the ID was not
+        compared.
+        """
         with self._lock:
             pending = self._pending.pop(lane, None)
         if pending is None or not id_checked:
@@ -119,7 +122,7 @@ class AgentCounter:
         return self._guarded(lambda: self._confirmed(pending))
 
     def waiting(self) -> list[str]:
-        """Return the lanes that wait for the operator's word, the newest last."""
+        """Return the lanes that wait for the operator's answer, newest last."""
         with self._lock:
             return list(self._pending)
 
@@ -142,7 +145,7 @@ class AgentCounter:
             held = self._documents.held(self._clock.now())
             presentation = answer_chip(tap, card, self._nonces.make(held.rules.audience, self._clock))
             return self._offline(_operation(), presentation, id_checked=False)
-        # Should the server go away before it has recorded the answer, its nonce is judged here.
+        # If the server goes away before it has recorded the answer, its nonce is judged here.
         self._nonces.took(challenge)
         return self._check_in({"presentation": answer_chip(tap, card, challenge)})
 
@@ -159,7 +162,7 @@ class AgentCounter:
         made = self._check_in({"look": str(look.get("id", ""))}, text)
         if made.kind is not VerdictKind.DENIED or not isinstance(look.get("reason"), str):
             return made
-        # The look tells the better reason: a spent link, say, where the entry stops at the ID not compared.
+        # The look gives the better reason, such as a used link. The entry would stop at the ID that was not compared.
         seen = of_look(look)
         return replace(made, reason=str(look["reason"]), message=seen.message, hint=seen.hint)
 
@@ -201,7 +204,7 @@ class AgentCounter:
         return self._offline(operation, presentation, id_checked=bool(what.get("id_checked")))
 
     def _offline(self, operation: str, text: str, *, id_checked: bool) -> CounterVerdict:
-        """Judge by what is held here, record, and only then tell (docs/design.md §6, Offline)."""
+        """Judge by the documents here, record, and only then tell the visitor (docs/design.md §6, Offline)."""
         at = self._clock.now()
         held = self._documents.held(at)
         presentation = _read(text, held)
@@ -227,7 +230,7 @@ class AgentCounter:
         )
 
     def _unstaffed(self, verdict: Verified | CardRefused, reason: str | None) -> bool:
-        """Whether nobody is signed in where somebody must be: at this device, or to compare a person's ID."""
+        """Return whether nobody is signed in although somebody must be: at this device, or to compare a person's ID."""
         if self._server.on_duty is not None:
             return False
         compares = verdict.assurance is not Assurance.PROVED if isinstance(verdict, Verified) else False
@@ -244,7 +247,7 @@ class AgentCounter:
         rules = self._rules_of(held)
         if presentation.proof is not None and self._queue.has_granted(presentation):
             return "proof-used"
-        # What the rules alone say is said first, as the server would; what needs the server comes after.
+        # Reasons of the rules alone come first, as at the server. Reasons that need the server come after.
         if verdict.card.tier not in rules.tiers:
             return "not-entitled"
         if not rules.open:
@@ -263,7 +266,9 @@ class AgentCounter:
 
 
 def _read(text: str, held: HeldDocuments) -> Presentation:
-    """Step 1, offline: a link needs the server's counters, a proof alone a card that only the server knows."""
+    """Step 1, offline: a link needs the server's counters, and a proof alone needs a card that only the server
+    knows.
+    """
     try:
         presentation = read(text, held.rules.dictionaries)
     except PresentationError:
@@ -276,7 +281,7 @@ def _read(text: str, held: HeldDocuments) -> Presentation:
 
 
 def _words_of(reason: str, card: CardClaims | None) -> VerdictText:
-    """What is said of a refusal: a card that is tapped has no phone to be reopened on, and no next code."""
+    """Return the words of a refusal. A tapped card has no phone to reopen it on, and no next code."""
     tapped = card is not None and card.form in {Form.CHIP, Form.TAG}
     otherwise = {"bad-proof": CLONED, "proof-used": TAPPED} if tapped else {}
     return otherwise.get(reason) or OFFLINE_WORDS.get(reason, NOT_NAMED)

@@ -1,4 +1,4 @@
-"""What a counter PC has and lacks, line by line, each fault with its remedy (`devices agent --diagnose`)."""
+"""Checks what a counter PC has and lacks, line by line, each fault with its remedy (`devices agent --diagnose`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from keys.files import StoreError
 
 @dataclass(frozen=True, slots=True)
 class ReaderFinding:
-    """One line: what was looked at, whether it is well, what was found, and the remedy where it is not."""
+    """One line: what was checked, whether it is good, what was found, and the remedy if it is not."""
 
     part: str
     found: str
@@ -39,7 +39,7 @@ class ReaderFinding:
 
 
 def diagnose(folder: Path, clock: Clock) -> Iterator[ReaderFinding]:
-    """Look at everything that an agent needs. No finding shows a key, a token or a name."""
+    """Check everything that an agent needs. No finding shows a key, a token or a name."""
     yield ReaderFinding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield _guarded("pyscard", _pyscard)
     yield _guarded("pcscd", _daemon)
@@ -115,7 +115,7 @@ def _queue(folder: Path) -> ReaderFinding:
 
 
 def _promises(folder: Path) -> ReaderFinding:
-    load(folder)  # a folder that is no agent's is not made here
+    load(folder)  # A folder of no agent is not made here
     book = PromiseBook(folder)
     broken = book.count_broken()
     remedy = f"keep {folder / BROKEN} as it is and show it to an auditor: each line is evidence"

@@ -1,6 +1,6 @@
-"""The signed documents that a counter relies on while the server is away: bundle, status lists, the programme's rules.
+"""The signed documents that a counter uses while the server is away: bundle, status lists, the programme's rules.
 
-Kept on disk. The bundle is held to the root that the device was told when it enrolled, and never goes back.
+They are kept on disk. The bundle is checked with the root from the device's enrolment, and never goes back.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _BUNDLE, _PROGRAMME, _TIME = "trust-bundle.jwt", "programme.json", "server-time.
 
 
 class NoDocuments(DeviceFault):
-    """Without valid documents nothing can be judged while the server is away."""
+    """Without valid documents, nothing can be judged while the server is away."""
 
     hint = "connect this PC to the server once; refuse meanwhile, or record on paper"
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineOffer:
-    """What may be granted of one service while the server is away. `limit` None: as often as wished.
+    """What may be granted of one service while the server is away. `limit` None: no limit.
 
-    `for_holder`: whether the holder may use it in person; an agent records no other beneficiary.
+    `for_holder`: whether the holder may use it in person. An agent records no other beneficiary.
     """
 
     tiers: frozenset[str]
@@ -54,7 +54,7 @@ class OfflineOffer:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The part of the programme that an offline counter applies; `offered`: the services of each point."""
+    """The part of the programme that an offline counter applies. `offered`: the services of each point."""
 
     audience: str
     zone: ZoneInfo
@@ -63,23 +63,23 @@ class Rules:
     offered: Mapping[str, frozenset[str]]
 
     def period(self, service: OfflineOffer, at: datetime) -> Period:
-        """Return the period in which a service's offline uses are counted."""
+        """Return the period in which offline uses of a service are counted."""
         return period_of(service.unit, at, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldDocuments:
-    """Documents in force: whom to trust, what to allow."""
+    """The documents in force: whom to trust, and what to allow."""
 
     trust: Trust
     rules: Rules
 
 
 class DocumentFolder:
-    """Fetches documents while the server is there and reads them while it is not."""
+    """Fetches documents while the server is there, and reads them while it is not."""
 
     def __init__(self, folder: Path, root: str | None) -> None:
-        """Keep documents under `folder`, held to the root key of this thumbprint."""
+        """Keep documents under `folder`, checked with the root key of this thumbprint."""
         open_folder(folder)
         self._folder = folder
         self._root = root
@@ -91,9 +91,11 @@ class DocumentFolder:
         return self._folder
 
     def refresh(self, server: Server, at: datetime) -> bool:
-        """Fetch everything again and keep what verifies; False if the server is away or a document does not hold."""
+        """Fetch everything again and keep valid documents. Return False if the server is away or a document is not
+        valid.
+        """
         with suppress(NoDocuments):
-            self._bundle(_content(self._folder / _BUNDLE), at)  # nothing older than what is held already
+            self._bundle(_content(self._folder / _BUNDLE), at)  # Nothing older than the kept documents
         try:
             text = server.document("/v1/trust-bundle")
             bundle = self._bundle(text, at)
@@ -104,7 +106,7 @@ class DocumentFolder:
             return False
         replace_private(self._folder / _BUNDLE, text)
         for uri, listed, bound in lists:
-            # The bindings first, as the issuer does: what is read meanwhile has none older than its list.
+            # The bindings come first, as at the issuer: a reader then never meets bindings older than their list.
             if bound is not None:
                 replace_private(self._bindings_file(uri), bound)
             replace_private(self._folder / f"status-{_number(uri)}.jwt", listed)
@@ -113,9 +115,9 @@ class DocumentFolder:
         return True
 
     def held(self, at: datetime) -> HeldDocuments:
-        """Return the documents in force at `at`; NoDocuments without a valid bundle and programme.
+        """Return the documents in force at `at`. Raises NoDocuments without a valid bundle and programme.
 
-        A status list that is missing or over is left out: its cards are `status-unknown`.
+        A missing or expired status list is left out: its cards are `status-unknown`.
         """
         bundle = self._bundle(_content(self._folder / _BUNDLE), at)
         rules = read_rules(_content(self._folder / _PROGRAMME))
@@ -126,10 +128,10 @@ class DocumentFolder:
         return HeldDocuments(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
 
     def keep_time(self, text: str, at: datetime) -> None:
-        """Keep a time that the server signed (docs/design.md §6, Offline): records carry it, so that this clock is
+        """Keep a time that the server signed (docs/design.md §6, Offline). Records carry it, so that this clock is
         believed.
 
-        What no receipt key of the bundle signed, or is older than the one kept, changes nothing.
+        A time without a valid signature by a receipt key of the bundle, or older than the kept one, changes nothing.
         """
         with suppress(NoDocuments, TokenError):
             bundle = self._bundle(_content(self._folder / _BUNDLE), at)
@@ -139,12 +141,12 @@ class DocumentFolder:
                 replace_private(self._folder / _TIME, text.encode("ascii"))
 
     def server_time(self) -> str | None:
-        """Return the newest signed time, None before the first."""
+        """Return the newest signed time, or None before the first."""
         path = self._folder / _TIME
         return read_private(path).decode("ascii") if path.exists() else None
 
     def _list(self, uri: str, server: Server, bundle: TrustBundle, at: datetime) -> tuple[bytes, bytes | None]:
-        """Fetch a status list no older than the one kept, then its bindings. Raises StatusListError or
+        """Fetch a status list that is not older than the kept one, then its bindings. Raises StatusListError or
         BindingListError.
         """
         content = server.document(f"/v1/status-lists/{_number(uri)}")
@@ -157,7 +159,9 @@ class DocumentFolder:
         return content, bound
 
     def _fetched_bindings(self, uri: str, server: Server) -> bytes | None:
-        """Fetch a list's bindings, their content only where it is another than is held; None if there are none."""
+        """Fetch a list's bindings, or None if there are none. Their content is fetched only if it differs from the kept
+        content.
+        """
         path, file = f"/v1/binding-lists/{_number(uri)}", self._bindings_file(uri)
         try:
             token = server.document(path)
@@ -191,7 +195,7 @@ class DocumentFolder:
 
 
 def _signed_time(server: Server) -> str:
-    """Ask for the signed time; an empty text where the server does not give one."""
+    """Ask for the signed time. Return an empty text if the server does not give it."""
     with suppress(Away, ServerRefusedError):
         return str(server.call("GET", "/v1/time").get("time", ""))
     return ""
@@ -206,7 +210,7 @@ def _bound(text: str, uri: str, bundle: TrustBundle, at: datetime) -> SignedBind
 
 
 def read_rules(content: bytes) -> Rules:
-    """Read what an offline counter needs of the programme's JSON. Raises NoDocuments if it is not there."""
+    """Read what an offline counter needs from the programme's JSON. Raises NoDocuments if something is missing."""
     try:
         found = loads(content, max_bytes=PROGRAMME_MOST)
         return _rules(found) if isinstance(found, dict) else _no_rules()

@@ -1,10 +1,10 @@
-"""What can go wrong between a card and a verdict. Each says what happened and what to do; none shows a card's data."""
+"""The faults between a card and a verdict. Each says what happened and what to do; none shows a card's data."""
 
 from __future__ import annotations
 
 
 class DeviceFault(Exception):
-    """Something at the counter failed; `hint` names the remedy. Never a grant, never the holder's fault."""
+    """Something at the counter failed. `hint` names the remedy. It is never a grant, and never the holder's fault."""
 
     hint = ""
 
@@ -15,29 +15,29 @@ class DeviceFault(Exception):
 
 
 class PartMissing(DeviceFault):
-    """A package or a service of this machine is missing; `hint` is the command that installs it."""
+    """A package or a service of this machine is missing. `hint` is the command that installs it."""
 
 
 class ReaderFault(DeviceFault):
-    """The reader or its daemon failed; another try may succeed."""
+    """The reader or its daemon failed. Another try may succeed."""
 
     hint = "check the reader's cable and `systemctl status pcscd`, then tap again"
 
 
 class CardGone(DeviceFault):
-    """The card left the reader before it was done."""
+    """The card left the reader too early."""
 
     hint = "hold the card on the reader until it answers"
 
 
 class CardFault(DeviceFault):
-    """The card answered what no card of ours answers: wrong lengths, garbage, or without end."""
+    """The card's answer is not an answer of this product's cards: wrong lengths, invalid data, or without end."""
 
     hint = "this card is damaged or none of ours; compare the printed card and the person's ID"
 
 
 class CardRefused(CardFault):
-    """The card answered a command with an error; `status` is its status word (ISO 7816-4)."""
+    """The card answered a command with an error. `status` is its status word (ISO 7816-4)."""
 
     def __init__(self, what: str, status: int) -> None:
         super().__init__(f"{what}: the card answered {status:04X}")
@@ -45,13 +45,13 @@ class CardRefused(CardFault):
 
 
 class CardUnknown(DeviceFault):
-    """A working card that carries nothing of ours."""
+    """A working card without any data of this product."""
 
     hint = "this is no card of this programme; is it the right card?"
 
 
 class CardEmpty(DeviceFault):
-    """A card of a known kind whose content is empty: never written, or its writing was interrupted."""
+    """A card of a known kind with empty content: it was never written, or the writing was interrupted."""
 
     hint = "write it again: `python -m devices personalise`"
 
@@ -63,18 +63,18 @@ class CardTooSmall(DeviceFault):
 
 
 class CardTaken(DeviceFault):
-    """The chip holds a key or a card already, and nobody said that it may be replaced."""
+    """The chip already holds a key or a card, and nobody allowed its replacement."""
 
     hint = "take a fresh chip; --replace ends the use of what is on this one"
 
 
 class CardUnsuited(DeviceFault):
-    """The chip has no place that it takes a card in. Nothing on it was changed."""
+    """The chip has no place for a card. Nothing on it was changed."""
 
     hint = "docs/devices.md names chips that take a card"
 
 
 class CardLocked(DeviceFault):
-    """The card is closed against writing, or its management key is another."""
+    """The card is closed against writing, or has a different management key."""
 
     hint = "take a fresh card, or the key that this one was set up with"

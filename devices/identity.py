@@ -1,6 +1,7 @@
-"""Who this counter PC is: its key and what it was told when it enrolled, in a private folder. The key never leaves it.
+"""The identity of this counter PC: its key and the data from its enrolment, in a private folder. The key never leaves
+it.
 
-Whoever can read the folder can check in as this device: its modes are the wall, and a lost PC is revoked at the server.
+A reader of the folder can check in as this device: its file modes protect it, and a lost PC is revoked at the server.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ _KEPT: Final = ("device", "point", "access_token", "root", "needs_operator")
 
 
 class NotEnrolled(DeviceFault):
-    """This PC has not been enrolled, or its folder cannot be used."""
+    """This PC is not enrolled, or its folder cannot be used."""
 
     hint = "python -m devices agent --server https://… --code XXXX-XXXX enrols it; the office makes the code"
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """An enrolled device. `root` is the root key's thumbprint that trust bundles are held to offline.
+    """An enrolled device. `root` is the root key's thumbprint, with which trust bundles are checked offline.
 
-    `needs_operator`: while nobody is signed in it looks at cards and does nothing more.
+    `needs_operator`: while nobody is signed in, it may only look at cards.
     """
 
     server: str
@@ -45,7 +46,7 @@ class DeviceIdentity:
 
 
 def device_key(folder: Path) -> FileSigner:
-    """Return the device's key, made at the first call. Raises StoreError if the folder is not its owner's alone."""
+    """Return the device's key; the first call makes it. Raises StoreError if other users can read the folder."""
     open_folder(folder)
     path = folder / _KEY
     if not path.exists():
@@ -58,7 +59,7 @@ def device_key(folder: Path) -> FileSigner:
 
 
 def keep(folder: Path, server: str, enrolled: dict[str, object]) -> DeviceIdentity:
-    """Keep what the server answered to the enrolment; an older enrolment is replaced."""
+    """Keep the server's answer to the enrolment. It replaces an older enrolment."""
     record: dict[str, object] = {name: enrolled[name] for name in _KEPT if name in enrolled}
     record["server"] = server
     replace_private(folder / _RECORD, dumps(record))
@@ -66,14 +67,14 @@ def keep(folder: Path, server: str, enrolled: dict[str, object]) -> DeviceIdenti
 
 
 def move(folder: Path, point: str) -> None:
-    """Keep that whoever runs the system moved this device to another point."""
+    """Record that an operator of the system moved this device to another point."""
     record = loads(read_private(folder / _RECORD))
     if isinstance(record, dict):
         replace_private(folder / _RECORD, dumps(record | {"point": point}))
 
 
 def load(folder: Path) -> DeviceIdentity:
-    """Return this PC's identity; NotEnrolled before the PC is enrolled."""
+    """Return this PC's identity. Raises NotEnrolled before the enrolment."""
     try:
         record = loads(read_private(folder / _RECORD))
     except (StoreError, JsonError) as error:

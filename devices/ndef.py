@@ -13,7 +13,7 @@ CARD_TYPE: Final = b"application/vnd.yunju.card"
 """The media type of the record that holds a presentation: a card token, plain or in wire form."""
 
 MESSAGE_MOST: Final = 4096
-"""The longest message that is read, in bytes; a card of ours needs some 700."""
+"""The longest message that is read, in bytes. A card of this product needs some 700."""
 
 RECORDS_MOST: Final = 16
 _WELL_KNOWN, _MEDIA = 1, 2
@@ -31,20 +31,20 @@ class Record:
 
 
 def card_message(text: str) -> bytes:
-    """Return the message that carries a card's text."""
+    """Return the message with a card's text."""
     return _encoded(Record(_MEDIA, CARD_TYPE, text.encode("ascii")))
 
 
 def link_message(link: str) -> bytes:
-    """Return the message that carries a link (RTD URI 1.0)."""
+    """Return the message with a link (RTD URI 1.0)."""
     code, prefix = max(((code, text) for code, text in _PREFIXES.items() if link.startswith(text)), key=_length)
     return _encoded(Record(_WELL_KNOWN, b"U", bytes([code]) + link[len(prefix) :].encode("ascii")))
 
 
 def message_text(message: bytes) -> str:
-    """Return the card's text or the link that a message carries, the first of either.
+    """Return the first card text or link in a message.
 
-    CardFault for bytes that are no message, CardUnknown for a message without anything of ours.
+    Raises CardFault for bytes that are no message, CardUnknown for a message without data of this product.
     """
     for record in decode(message):
         if record.tnf == _MEDIA and record.type.lower() == CARD_TYPE:
@@ -55,7 +55,7 @@ def message_text(message: bytes) -> str:
 
 
 def decode(message: bytes) -> list[Record]:
-    """Return the records of a message. Raises CardFault unless it is whole and ends where it says."""
+    """Return the records of a message. Raises CardFault unless it is complete and ends where it says."""
     if len(message) > MESSAGE_MOST:
         raise CardFault("the NDEF message is longer than any of ours")
     records = list(_records(message))
@@ -83,7 +83,7 @@ def _records(message: bytes) -> Iterator[Record]:
 
 
 class _Bytes:
-    """Takes a message apart from front to back and never reads beyond it."""
+    """Takes a message apart from front to back, and never reads beyond it."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""Setting up NTAG 424 DNA tags: EV2 authentication, keys of their own, a link that the tag fills in at every reading.
+"""Sets up NTAG 424 DNA tags: EV2 authentication, keys of their own, and a link that the tag completes at every reading.
 
 Sources: NXP NT4H2421Gx data sheet, AN12196 (features and hints), AN10922 (key diversification).
 """
@@ -20,7 +20,7 @@ from devices.transport import Tap
 
 FACTORY_KEY: Final = bytes(16)
 MASTER_KEY, FILE_KEY, META_KEY = 0, 1, 2
-"""The tag's key slots: changing anything, the MAC of a reading, the encryption of UID and count."""
+"""The tag's key slots: for every change, for the MAC of a reading, and for the encryption of UID and count."""
 
 KEY_VERSION: Final = 1
 _NDEF_FILE: Final = 0x02
@@ -31,7 +31,9 @@ _SV_ENC, _SV_MAC = bytes.fromhex("A55A00010080"), bytes.fromhex("5AA500010080")
 
 @dataclass(frozen=True, slots=True)
 class TagMasters:
-    """What a personalisation desk holds, and no counter server: every tag's keys follow from it. Shown by no `repr`."""
+    """The keys at a personalisation desk, which no counter server has: every tag's keys follow from them. No `repr`
+    shows them.
+    """
 
     master: bytes
     meta: bytes
@@ -40,13 +42,13 @@ class TagMasters:
         return "TagMasters()"
 
     def key_of(self, uid: bytes, slot: int) -> bytes:
-        """Return a tag's own key for a slot (AN10922 §2.2, AES-128); the meta key is one for all tags."""
+        """Return a tag's own key for a slot (AN10922 §2.2, AES-128). All tags have the same meta key."""
         return self.meta if slot == META_KEY else diversified(self.master, uid + b"yunju-tag" + bytes([slot]))
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The NDEF file that is written once, and where the tag mirrors its data into it."""
+    """The NDEF file, which is written once, and the places into which the tag mirrors its data."""
 
     file: bytes
     picc_at: int
@@ -62,7 +64,9 @@ def template(base: str) -> Template:
 
 
 def diversified(master: bytes, data: bytes) -> bytes:
-    """Return AN10922's AES-128 key for diversification input of 16 to 31 bytes: then it is a plain CMAC."""
+    """Return AN10922's AES-128 key for diversification input of 16 to 31 bytes. For these lengths it is a plain
+    CMAC.
+    """
     if not 16 <= len(data) <= 31:
         raise ValueError("the diversification input has 16 to 31 bytes")
     return cmac(master, b"\x01" + data)
@@ -70,7 +74,7 @@ def diversified(master: bytes, data: bytes) -> bytes:
 
 @dataclass
 class Secured:
-    """An authenticated session: encrypts, signs and counts commands (AN12196 §5)."""
+    """An authenticated session, which encrypts, signs and counts commands (AN12196 §5)."""
 
     tap: Tap
     encryption_key: bytes
@@ -89,15 +93,15 @@ class Secured:
         return unpadded(self._uncbc(answer[:-8])) if len(answer) > 8 else b""
 
     def last(self, command: int, header: bytes, data: bytes) -> None:
-        """Send a command in CommMode.Full that ends the session: the key of this session itself is changed.
+        """Send a command in CommMode.Full that ends the session, because it changes the session's own key.
 
-        The tag's answer carries no MAC then (data sheet, ChangeKey).
+        The tag's answer then has no MAC (data sheet, ChangeKey).
         """
         sealed = self._cbc(b"\xa5\x5a", padded(data))
         self._send(command, header + sealed + self._mac(bytes([command]), header + sealed))
 
     def plain(self, command: int, body: bytes) -> None:
-        """Send a command in CommMode.Plain inside the session; it is counted like any other."""
+        """Send a command in CommMode.Plain within the session. It is counted like any other."""
         self._send(command, body)
         self.counter += 1
 
@@ -124,7 +128,7 @@ class Secured:
 
 
 def authenticate(tap: Tap, slot: int, key: bytes, *, random: Callable[[int], bytes] = os.urandom) -> Secured | None:
-    """Open a session with one of the tag's keys (AuthenticateEV2First); None if the tag has another key."""
+    """Open a session with one of the tag's keys (AuthenticateEV2First). Return None if the tag has another key."""
     first = tap.raw(bytes([0x90, 0x71, 0, 0, 2, slot, 0, 0]))
     if first.status != _MORE or len(first.data) != 16:
         raise CardLocked(f"the tag does not authenticate ({first.status:04X})")
@@ -142,7 +146,7 @@ def authenticate(tap: Tap, slot: int, key: bytes, *, random: Callable[[int], byt
 
 
 def read_uid(secured: Secured) -> bytes:
-    """Return the tag's true UID, also where it answers a random one (GetCardUID)."""
+    """Return the tag's true UID, also if it answers with a random UID (GetCardUID)."""
     uid = secured.full(0x51, b"", b"")
     if len(uid) != 7:
         raise CardFault("the tag's UID has a wrong length")
@@ -150,7 +154,7 @@ def read_uid(secured: Secured) -> bytes:
 
 
 def is_ntag424(tap: Tap) -> bool:
-    """Tell whether the card answers GetVersion as an NTAG 424 DNA (vendor NXP, type NTAG); asks nothing more."""
+    """Return whether the card answers GetVersion like an NTAG 424 DNA (vendor NXP, type NTAG). Sends nothing else."""
     answer = tap.raw(bytes.fromhex("9060000000"))
     found = answer.status == _MORE and answer.data[:2] == b"\x04\x04"
     while answer.status == _MORE and tap.exchanges < 20:
@@ -159,9 +163,10 @@ def is_ntag424(tap: Tap) -> bool:
 
 
 def personalise(tap: Tap, masters: TagMasters, base: str) -> bytes:
-    """Write the link, its mirrors and the tag's own keys, the master key last; returns the UID.
+    """Write the link, its mirrors and the tag's own keys, the master key last. Return the UID.
 
-    Every step may be torn and the whole repeated: which keys a tag has already is read from their versions.
+    Every step may be interrupted, and the whole may be repeated: the versions of the keys show which keys a tag already
+    has.
     """
     secured, uid = _opened(tap, masters)
     written = template(base)
@@ -176,7 +181,7 @@ def personalise(tap: Tap, masters: TagMasters, base: str) -> bytes:
 
 
 def _opened(tap: Tap, masters: TagMasters) -> tuple[Secured, bytes]:
-    """Authenticate a fresh tag, or one of ours; the UID, read under slot 3, says which key it has."""
+    """Authenticate a new tag, or a tag of this product. The UID, read under slot 3, shows which key it has."""
     outer = authenticate(tap, 3, FACTORY_KEY)
     if outer is None:
         raise CardLocked("the tag was set up by somebody else")
@@ -189,7 +194,9 @@ def _opened(tap: Tap, masters: TagMasters) -> tuple[Secured, bytes]:
 
 
 def _change_settings(secured: Secured, written: Template) -> None:
-    """Mirror UID and count, encrypted, and the MAC (data sheet §9.3.5); reading free, all else with the master key."""
+    """Mirror UID and count, encrypted, and the MAC (data sheet §9.3.5). Reading is free; all else needs the master
+    key.
+    """
     access = bytes([MASTER_KEY << 4 | MASTER_KEY, 0xE0 | MASTER_KEY])
     mirrored = bytes([0xF0 | 0x0F, META_KEY << 4 | FILE_KEY])
     offsets = b"".join(at.to_bytes(3, "little") for at in (written.picc_at, written.mac_at, written.mac_at))

@@ -1,8 +1,9 @@
-"""Check-ins taken while the server was away: signed records, each chained to the one before, kept on disk
+"""Check-ins made while the server was away: signed records, each chained to the one before, kept on disk
 (docs/design.md §6).
 
-A record is durable before the visitor is told anything. Whoever can write the file can drop the newest records, which
-the server sees as a gap once another record arrives; none can be altered, inserted or reordered unseen.
+A record is durable before the visitor is told anything. An attacker who can write the file can drop the newest records;
+the server sees a gap once another record arrives. No record can be altered, inserted or reordered without being
+noticed.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ _SENT: Final = "offline-sent"
 
 
 class QueueBroken(DeviceFault):
-    """The records on disk are not what this device wrote."""
+    """This device did not write the records on disk."""
 
     hint = "keep the file as it is, report the incident, and enrol the device anew in a fresh folder"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalUse:
-    """One check-in that was judged here: what a record says beside its place in the chain."""
+    """One check-in that was judged here: the content of a record besides its place in the chain."""
 
     operation: str
     service: str
@@ -52,10 +53,12 @@ class LocalUse:
 
 
 class OfflineQueue:
-    """The records of one device. One process at a time, any thread; `append` returns once the record is durable."""
+    """The records of one device, for one process at a time and any thread. `append` returns once the record is
+    durable.
+    """
 
     def __init__(self, folder: Path, signer: Signer, device: str, point: str) -> None:
-        """Open the folder's records and check the whole chain. Raises QueueBroken if it does not hold."""
+        """Open the folder's records and check the whole chain. Raises QueueBroken if it is broken."""
         open_folder(folder)
         self._path = folder / _FILE
         self._pointer = folder / _SENT
@@ -67,7 +70,7 @@ class OfflineQueue:
         self._sent = self._read_pointer()
 
     def append(self, use: LocalUse, at: datetime, server_time: str | None = None) -> SignedRecord:
-        """Sign and keep a check-in of the instant `at`, with the last signed time held; returns once it is durable."""
+        """Sign and keep a check-in of the instant `at`, with the last signed time. Return once it is durable."""
         with self._lock:
             last = self._records[-1] if self._records else None
             record = OfflineRecord(
@@ -93,28 +96,28 @@ class OfflineQueue:
             return kept
 
     def waiting(self) -> list[SignedRecord]:
-        """Return the records that the server has not taken yet, oldest first."""
+        """Return the records that the server has not accepted yet, oldest first."""
         with self._lock:
             return [kept for kept in self._records if kept.record.seq > self._sent]
 
     def taken(self, sequence: int) -> None:
-        """Note that the server has taken every record up to `sequence`."""
+        """Record that the server has accepted every record up to `sequence`."""
         with self._lock:
             self._sent = max(self._sent, sequence)
             replace_private(self._pointer, str(self._sent).encode())
 
     def has(self, operation: str) -> bool:
-        """Tell whether an operation was kept."""
+        """Return whether an operation was kept."""
         with self._lock:
             return any(kept.record.operation == operation for kept in self._records)
 
     def has_granted(self, presentation: Presentation) -> bool:
-        """Tell whether this very showing of a card was granted before; a refusal uses none up."""
+        """Return whether this very showing of a card was granted before. A refusal does not use it up."""
         with self._lock:
             return any(kept.record.granted and kept.record.presentation == presentation for kept in self._records)
 
     def granted(self, service: str, subject: str, period: Period) -> int:
-        """Return how many uses of a service this device granted a holder, offline, within a period."""
+        """Return how many offline uses of a service this device granted to a holder within a period."""
         with self._lock:
             return sum(
                 record.granted
@@ -144,7 +147,7 @@ class OfflineQueue:
 
 @contextmanager
 def _untouched_on_failure(handle: int) -> Iterator[None]:
-    """Cut a half-written line off again when the disk is full, so that the next record does not hang on it."""
+    """Cut off a half-written line if the disk is full, so that the next record does not follow it directly."""
     size = os.fstat(handle).st_size
     try:
         yield
@@ -154,7 +157,7 @@ def _untouched_on_failure(handle: int) -> Iterator[None]:
 
 
 def claimed_subject(presentation: Presentation) -> str:
-    """Return the holder that a recorded card names; it was verified before it was recorded."""
+    """Return the holder that a recorded card names. The card was verified before it was recorded."""
     return str(parse_unverified(presentation.card or "", CARD).claims["sub"])
 
 
@@ -164,7 +167,7 @@ def _read(path: Path, key: ec.EllipticCurvePublicKey, device: str) -> Iterator[S
     content = path.read_bytes()
     whole, _, torn = content.rpartition(b"\n")
     if torn:
-        # A crash in the middle of a record: nobody was told of it, and it goes.
+        # A crash in the middle of a record: nobody was told about it, so it is removed.
         os.truncate(path, len(content) - len(torn))
     previous, before = FIRST_PREV, None
     for number, line in enumerate(whole.decode("ascii", "replace").split("\n") if whole else [], 1):

@@ -1,7 +1,7 @@
-"""The agent's little server on loopback: answers go to the counter page as server-sent events, choices come back.
+"""The agent's small server on loopback: answers go to the counter page as server-sent events, and choices come back.
 
-Any page in the world can make a browser call this port: a call counts only with an Origin that was allowed and a Host
-that names loopback (which a rebound name does not). Other users of this PC are not kept out: it is the counter's own.
+Any web page can make a browser call this port. So a call needs an allowed Origin, and a Host that names loopback, which
+a rebound name does not. Other users of this PC are not kept out: the PC belongs to the counter.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ BEAT_SECONDS: Final = 15.0
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 Choose = Callable[[str, Mapping[str, object]], Mapping[str, object] | None]
-"""What a page's call does: (path, body) -> the answer, None for an unknown path."""
+"""A page's call: (path, body) -> the answer, or None for an unknown path."""
 
 
 class AgentPage:
-    """Serves until closed; `publish` never waits for a slow page: one that does not keep up is cut off."""
+    """Serves until closed. `publish` never waits for a slow page: a page that does not keep up is disconnected."""
 
     def __init__(self, origins: tuple[str, ...], choose: Choose, port: int = PORT) -> None:
-        """Listen on loopback for pages of `origins`; `choose` answers their calls. Port 0 takes any."""
+        """Listen on loopback for pages of `origins`. `choose` answers their calls. Port 0 means any port."""
         self._listeners: set[queue.Queue[bytes | None]] = set()
         self._lock = Lock()
         self._open = True
@@ -48,19 +48,19 @@ class AgentPage:
 
     @property
     def port(self) -> int:
-        """The port that pages reach this on."""
+        """Return the port for pages."""
         return int(self._server.server_address[1])
 
     def publish(self, verdict: CounterVerdict) -> None:
-        """Send a verdict to every page that listens."""
+        """Send a verdict to every listening page."""
         self._send("verdict", verdict.to_json())
 
     def tell(self, event: str, data: Mapping[str, object]) -> None:
-        """Send another event: a reader that came or went, the server that is away."""
+        """Send another event: a reader was connected or removed, or the server is away."""
         self._send(event, data)
 
     def close(self) -> None:
-        """Hang up on every page and stop listening."""
+        """Disconnect every page and stop listening."""
         with self._lock:
             self._open = False
             for listener in self._listeners:
@@ -70,7 +70,7 @@ class AgentPage:
         self._thread.join(5)
 
     def listen(self) -> queue.Queue[bytes | None] | None:
-        """Return a new listener's queue, or None if there are too many or the page is closing."""
+        """Return a new listener's queue, or None if there are too many listeners or the page is closing."""
         with self._lock:
             if not self._open or len(self._listeners) >= LISTENERS_MOST:
                 return None
@@ -100,7 +100,7 @@ def _put(listener: queue.Queue[bytes | None], text: bytes | None) -> bool:
 
 
 class _Server(ThreadingHTTPServer):
-    """The listening socket, and what its calls work with."""
+    """The listening socket and what its calls need."""
 
     daemon_threads = True
 
@@ -160,7 +160,7 @@ class _Call(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the base class's names
-        """Log nothing: what is worth telling is told by the agent."""
+        """Log nothing: the agent itself reports what is important."""
 
     def _allowed(self) -> bool:
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
@@ -173,7 +173,7 @@ class _Call(BaseHTTPRequestHandler):
     def _body(self) -> Mapping[str, object] | None:
         length = self.headers.get("Content-Length", "")
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
-        # Another type than JSON would spare the browser's question beforehand.
+        # With another type than JSON, the browser would not ask in advance.
         if not length.isdecimal() or int(length) > BODY_MOST or kind != "application/json":
             return None
         try:
@@ -193,7 +193,7 @@ class _Call(BaseHTTPRequestHandler):
             while (text := self._next(listener)) is not None:
                 self._write(text)
         except OSError:
-            return  # the page went away
+            return  # The page went away
         finally:
             self.server.page.leave(listener)
 

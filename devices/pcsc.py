@@ -1,7 +1,7 @@
-"""PC/SC readers through the raw calls of pyscard: list, connect, watch. The only file that imports it.
+"""PC/SC readers through the raw calls of pyscard: list, connect, watch. Only this file imports pyscard.
 
-Every handle is made and freed here. pyscard's own monitor never recovers when the daemon restarts; the watcher below
-makes its context again.
+Every handle is made and freed here. pyscard's own monitor never recovers after a restart of the daemon; the watcher
+below makes its context again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from devices.faults import CardFault, CardGone, DeviceFault, PartMissing, Reader
 
 try:
     from smartcard import scard
-except ImportError:  # the extra is not installed: the rest of the project works without it
+except ImportError:  # The extra is not installed: the rest of the project works without it
     scard = None
 
 INSTALL: Final = (
@@ -27,10 +27,10 @@ INSTALL: Final = (
 INSTALL_DAEMON: Final = "apt-get install pcscd && systemctl enable --now pcscd.socket"
 
 POLL_MILLISECONDS: Final = 500
-"""How long one wait for a change lasts: the longest that stopping a watcher takes."""
+"""How long one wait for a change lasts: the longest time for stopping a watcher."""
 
 SETTLE_SECONDS: Final = 3.0
-"""After the daemon came back, a card that lay on the reader before is no new tap."""
+"""For this time after the daemon came back, a card that lay on the reader before is no new tap."""
 
 _MASK: Final = 0xFFFFFFFF
 _NO_SERVICE, _SERVICE_STOPPED, _NO_READERS, _TIMEOUT = 0x8010001D, 0x8010001E, 0x8010002E, 0x8010000A
@@ -43,7 +43,7 @@ _PNP: Final = "\\\\?PnP?\\Notification"
 
 
 class ReaderChange(StrEnum):
-    """What a watcher tells."""
+    """The kinds of changes."""
 
     INSERTED = "inserted"
     STILL_THERE = "still-there"
@@ -57,21 +57,21 @@ class ReaderChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReaderEvent:
-    """One change; `reader` is empty for the daemon's own."""
+    """One change. `reader` is empty for a change of the daemon itself."""
 
     change: ReaderChange
     reader: str = ""
 
 
 def require() -> Any:  # noqa: ANN401 - pyscard carries no types
-    """Return pyscard's raw calls; PartMissing with the install command where it is not installed."""
+    """Return pyscard's raw calls. Raises PartMissing, with the install command, if it is not installed."""
     if scard is None:
         raise PartMissing("card readers need the Python package pyscard", INSTALL)
     return scard
 
 
 class Context:
-    """A connection to the daemon. Use as a context manager. Raises PartMissing if no daemon answers."""
+    """A connection to the daemon. Use it as a context manager. Raises PartMissing if no daemon answers."""
 
     def __init__(self) -> None:
         """Connect to the daemon."""
@@ -88,7 +88,7 @@ class Context:
         self.close()
 
     def close(self) -> None:
-        """Free the context; what hangs on it ends."""
+        """Free the context. Its connections end."""
         self._scard.SCardReleaseContext(self._handle)
 
     def readers(self) -> list[str]:
@@ -103,8 +103,8 @@ class Context:
     def card(self, reader: str, *, reset: bool = False) -> Iterator[PcscCard]:
         """Connect to the card on a reader for one tap: one connection, one transaction.
 
-        CardGone without a card. A card swapped meanwhile ends the transaction: two cards are never taken for one.
-        `reset`: power the card down afterwards, so that no authentication outlives the tap that made it.
+        Raises CardGone without a card. If the card is swapped meanwhile, the transaction ends: two cards are never
+        taken for one. `reset`: power the card down afterwards, so that no authentication outlives its tap.
         """
         api = self._scard
         code, handle, protocol = api.SCardConnect(
@@ -119,7 +119,9 @@ class Context:
             api.SCardDisconnect(handle, api.SCARD_RESET_CARD if reset else api.SCARD_LEAVE_CARD)
 
     def wait(self, states: Sequence[tuple[str, int]], milliseconds: int) -> list[tuple[str, int]]:
-        """Wait for a change; returns (reader, state) as they stand, unchanged ones too. ReaderFault if it cannot."""
+        """Wait for a change. Return (reader, state) of all readers, also unchanged ones. Raises ReaderFault if it
+        cannot wait.
+        """
         code, found = self._scard.SCardGetStatusChange(self._handle, milliseconds, list(states))
         if code & _MASK == _TIMEOUT:
             return list(states)
@@ -131,7 +133,7 @@ class PcscCard:
     """A connected card: the transport of one tap."""
 
     def __init__(self, api: Any, handle: int, protocol: int) -> None:  # noqa: ANN401 - pyscard carries no types
-        """Take an open connection."""
+        """Keep an open connection."""
         self._api = api
         self._handle = handle
         self._protocol = api.SCARD_PCI_T1 if protocol == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
@@ -144,17 +146,19 @@ class PcscCard:
 
 
 class ReaderWatcher:
-    """Tells of cards and readers, through restarts of the daemon and unplugged readers, until told to stop."""
+    """Reports cards and readers, through restarts of the daemon and unplugged readers, until told to stop."""
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Watch every reader there is and every one to come."""
+        """Watch every present and future reader."""
         self._sleep = sleep
         self._states: dict[str, int] = {}
         self._before: frozenset[str] = frozenset()
         self._settled = 0.0
 
     def events(self, stop: Callable[[], bool]) -> Iterator[ReaderEvent]:
-        """Yield changes as they come; cards already there come first. PartMissing if pyscard is not installed."""
+        """Yield changes as they come. Cards that are already there come first. Raises PartMissing if pyscard is not
+        installed.
+        """
         require()
         lost = False
         while not stop():
@@ -192,7 +196,7 @@ class ReaderWatcher:
 
     def _compare(self, name: str, state: int) -> Iterator[ReaderEvent]:
         before = self._states[name]
-        # The daemon counts insertions and removals in the upper half: a swap between two looks shows there.
+        # The daemon counts insertions and removals in the upper half, which shows a swap between two looks.
         self._states[name] = state & ~0x2
         was, now = bool(before & _PRESENT), bool(state & _PRESENT)
         swapped = was and now and (before >> 16) != (state >> 16)

@@ -1,6 +1,6 @@
-"""Issuing on cards: a key made on the chip, the card written and read back, tags keyed and closed.
+"""Writes cards: a key is made on the chip, the card is written and read again, tags get keys and are closed.
 
-Each step may be torn away and the whole repeated on the same card. Management keys are arguments, never text.
+Each step may be interrupted, and the whole may be repeated on the same card. Management keys are arguments, never text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WrongToken(DeviceFault):
 
 
 class CardKind(StrEnum):
-    """What is personalised."""
+    """The kinds of cards to personalise."""
 
     CHIP = "chip"
     TAG = "tag"
@@ -42,7 +42,9 @@ class CardKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of one card: its id in the register, what the verifier must be told (tag424), the APDUs it took."""
+    """The result for one card: its id in the register, the record for the verifier (tag424), and the number of
+    APDUs.
+    """
 
     card_id: str
     record: dict[str, str] | None
@@ -53,33 +55,33 @@ class Written:
 
 
 class Replacing(StrEnum):
-    """The content of a chip that may be replaced."""
+    """Which content of a chip may be replaced."""
 
     NOTHING = "nothing"
     KEY = "key"
-    """A key without a card: what a torn try of the same job left."""
+    """A key without a card, which an interrupted try of the same job left."""
     ALL = "all"
 
 
 def make_key(tap: Tap, management: ManagementKey, *, replacing: Replacing = Replacing.NOTHING) -> dict[str, str]:
     """Make a new key on the chip and return its public JWK.
 
-    Raises CardTaken if the chip holds a key or a card that may not be replaced. Raises CardUnsuited if no place of the
-    chip takes a card. Both are told before anything on the chip is changed.
+    Raises CardTaken if the chip holds a key or a card that may not be replaced, CardUnsuited if no place of the chip
+    can hold a card. Both are raised before anything on the chip is changed.
     """
     _piv(tap)
     _check_free(tap, replacing)
     piv.authenticate(tap, management)
-    if _place(tap) is None:  # NDEF was selected to see that it is there
+    if _place(tap) is None:  # NDEF was selected to check that it is there
         _piv(tap)
         piv.authenticate(tap, management)
     return public_jwk(piv.generate_key(tap))
 
 
 def write_chip(tap: Tap, management: ManagementKey, token: str, *, replacing: Replacing = Replacing.NOTHING) -> Written:
-    """Write a card token on the chip whose key it names, and read it back. Raises WrongToken for another chip's.
+    """Write a card token on the chip whose key it names, and read it again. Raises WrongToken for another chip's token.
 
-    The token goes into a data object of the PIV application, or into NDEF where the chip takes no such object. Raises
+    The token goes into a data object of the PIV application, or into NDEF if the chip has no such object. Raises
     CardTaken if the chip holds another card that may not be replaced.
     """
     claims = claims_of(token, Form.CHIP)
@@ -98,7 +100,7 @@ def write_chip(tap: Tap, management: ManagementKey, token: str, *, replacing: Re
 
 
 def _check_free(tap: Tap, replacing: Replacing) -> None:
-    """Refuse a chip whose content may not be replaced: the PIV application stays selected."""
+    """Refuse a chip whose content may not be replaced. The PIV application stays selected."""
     if replacing is Replacing.ALL:
         return
     if _card_on(tap) is not None:
@@ -108,7 +110,7 @@ def _check_free(tap: Tap, replacing: Replacing) -> None:
 
 
 def _card_on(tap: Tap) -> str | None:
-    """Return the card's text that the chip holds in either place, None for none; PIV is selected afterwards."""
+    """Return the card's text in either place of the chip, or None. PIV is selected afterwards."""
     try:
         token = piv.read_token(tap)
         if token is None and type4.select(tap):
@@ -128,8 +130,8 @@ def _has_key(tap: Tap) -> bool:
 
 
 def _place(tap: Tap) -> bytes | None:
-    """Return the object that takes a card; None for NDEF, which is then selected. Raises CardUnsuited if neither
-    does.
+    """Return the object for a card, or None for NDEF, which is then selected. Raises CardUnsuited if neither is
+    possible.
     """
     name = piv.writable_object(tap)
     if name is None and not type4.select(tap):
@@ -138,7 +140,9 @@ def _place(tap: Tap) -> bytes | None:
 
 
 def holds_key(tap: Tap, key: ec.EllipticCurvePublicKey) -> bool:
-    """Tell whether the chip's slot 9E holds this key, by having it sign something fresh; False for an empty slot."""
+    """Return whether the chip's slot 9E holds this key. The slot signs a fresh text for this. Return False for an empty
+    slot.
+    """
     asked = secrets.token_bytes(32)
     try:
         return signature_holds(asked, piv.sign(tap, asked), key)
@@ -147,10 +151,10 @@ def holds_key(tap: Tap, key: ec.EllipticCurvePublicKey) -> bool:
 
 
 def write_tag(tap: Tap, text: str, *, lock: bool, dictionaries: Mapping[int, Dictionary]) -> Written:
-    """Write a card's text (a token or its wire form) on a Type 4 or Type 2 tag; `lock` closes a Type 2 tag for ever.
+    """Write a card's text (a token or its wire form) on a Type 4 or Type 2 tag. `lock` closes a Type 2 tag for ever.
 
-    The text is read first, as a reader of the tag will read it: WrongToken for what is no card. `dictionaries` are
-    those of the programme (`cards.wire`).
+    The text is first read in the same way as a reader of the tag will: WrongToken for a text that is no card.
+    `dictionaries` are the programme's (`cards.wire`).
     """
     card_id = _tag_card(text, dictionaries)
     message = ndef.card_message(text)
@@ -167,9 +171,9 @@ def write_tag(tap: Tap, text: str, *, lock: bool, dictionaries: Mapping[int, Dic
 
 
 def write_tag424(tap: Tap, masters: TagMasters, base: str, token: str) -> Written:
-    """Set an NTAG 424 DNA up and return the record that the verifier must take in before the tag is used.
+    """Set up an NTAG 424 DNA. Return the record that the verifier must import before the tag is used.
 
-    The record holds this tag's own key and the key that opens UID and count; never a master.
+    The record holds this tag's own key and the key that decrypts UID and count. It never holds a master key.
     """
     claims = claims_of(token, Form.TAG)
     if not type4.select(tap) or not ntag424.is_ntag424(tap):
@@ -185,7 +189,7 @@ def write_tag424(tap: Tap, masters: TagMasters, base: str, token: str) -> Writte
 
 
 def _tag_card(text: str, dictionaries: Mapping[int, Dictionary]) -> str:
-    """Return the id of the card that a tag's text carries. Raises WrongToken unless it is one card and nothing else."""
+    """Return the id of the card in a tag's text. Raises WrongToken unless it is one card and nothing else."""
     try:
         shown = read(text, dictionaries)
     except PresentationError as error:
@@ -196,7 +200,7 @@ def _tag_card(text: str, dictionaries: Mapping[int, Dictionary]) -> str:
 
 
 def claims_of(token: str, *forms: Form) -> CardClaims:
-    """Return what a token claims, unverified. Raises WrongToken unless it is a card of one of these forms."""
+    """Return the unverified claims of a token. Raises WrongToken unless it is a card of one of these forms."""
     try:
         claims = parse(parse_unverified(token, CARD).claims)
     except TokenError as error:

@@ -1,6 +1,7 @@
-"""Chips with a P-256 key in PIV slot 9E (NIST SP 800-73-4): read the card token, have a challenge signed, set one up.
+"""Chips with a P-256 key in PIV slot 9E (NIST SP 800-73-4): reads the card token, has a challenge signed, sets up a
+chip.
 
-Slot 9E needs no PIN and answers without contact. No certificate is used: the card token names the key.
+Slot 9E needs no PIN and answers contactless. No certificate is used: the card token names the key.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from edge.encoding import digest
 
 APPLICATION: Final = bytes.fromhex("A000000308")
 TOKEN_OBJECT: Final = bytes.fromhex("5FFF59")
-"""The free-read data object that holds the card token: our own, beside those that SP 800-73 and vendors use."""
+"""The free-read data object for the card token: this product's own, beside those of SP 800-73 and of vendors."""
 CERTIFICATE_OBJECT: Final = bytes.fromhex("5FC101")
-"""Slot 9E's certificate (SP 800-73-4, table 10), free to read: holds the token on chips that take no object of ours."""
+"""Slot 9E's certificate (SP 800-73-4, table 10), free to read. It holds the token on chips that do not allow this
+product's object.
+"""
 
 TOKEN_MOST: Final = 2048
 _ABSENT: Final = frozenset({0x6A82, 0x6A88, 0x6D00, 0x6A80})
@@ -33,7 +36,7 @@ _KEY_SIZES: Final = {0x03: 24, 0x08: 16, 0x0A: 24, 0x0C: 32}
 
 @dataclass(frozen=True, slots=True)
 class ManagementKey:
-    """The key that lets a chip be set up. Its `repr` shows the algorithm alone."""
+    """The key for setting up a chip. Its `repr` shows only the algorithm."""
 
     algorithm: int
     key: bytes
@@ -47,7 +50,7 @@ class ManagementKey:
 
 
 def select(tap: Tap) -> bool:
-    """Select the PIV application; False if the card has none."""
+    """Select the PIV application. Return False if the card has none."""
     return tap.send("00A40400", APPLICATION, 0).ok
 
 
@@ -68,7 +71,7 @@ def read_token(tap: Tap) -> str | None:
 
 
 def read_object(tap: Tap, name: bytes) -> bytes | None:
-    """Return what a data object of the selected application holds, or None if the chip has no such object."""
+    """Return the content of a data object of the selected application, or None if the chip has no such object."""
     answer: ApduAnswer = tap.send("00CB3FFF", wrap(0x5C, name), 0)
     if answer.status in _ABSENT:
         return None
@@ -78,14 +81,14 @@ def read_object(tap: Tap, name: bytes) -> bytes | None:
 
 
 def looks_ours(value: bytes) -> bool:
-    """Tell whether an object's bytes can be a card token: text with two dots, where a certificate is DER."""
+    """Return whether an object's bytes can be a card token: text with two dots. A certificate is DER."""
     return len(value) <= TOKEN_MOST and value.isascii() and value.count(b".") == 2
 
 
 def writable_object(tap: Tap) -> bytes | None:
-    """Return the object that this chip takes a card in, or None if it takes neither; asks for authentication.
+    """Return the object that can hold a card on this chip, or None if neither can. Requires authentication.
 
-    Nothing is changed: each object is tried with what it holds. A certificate in its own place is never touched.
+    Nothing is changed: each object is written with its present content as a test. A real certificate is never touched.
     """
     for name in (TOKEN_OBJECT, CERTIFICATE_OBJECT):
         held = read_object(tap, name) or b""
@@ -100,7 +103,7 @@ def writable_object(tap: Tap) -> bytes | None:
 
 
 def sign(tap: Tap, message: bytes) -> bytes:
-    """Have slot 9E sign the SHA-256 of `message`; returns r and s, 32 bytes each. Judges no signature."""
+    """Have slot 9E sign the SHA-256 of `message`. Return r and s, 32 bytes each. Verifies no signature."""
     asked = wrap(0x7C, wrap(0x82, b"") + wrap(0x81, digest(message)))
     answer = tap.demand("sign the challenge", "0087119E", asked, 0)
     signed = members(unwrap(0x7C, answer)).get(0x82, b"")
@@ -112,7 +115,9 @@ def sign(tap: Tap, message: bytes) -> bytes:
 
 
 def authenticate(tap: Tap, management: ManagementKey) -> None:
-    """Prove the management key to the chip and the chip's to us (SP 800-73-4 part 2, A.1); CardLocked otherwise."""
+    """Prove the management key to the chip, and let the chip prove it too (SP 800-73-4 part 2, A.1). Raises CardLocked
+    otherwise.
+    """
     header = f"0087{management.algorithm:02X}9B"
     first = tap.send(header, wrap(0x7C, wrap(0x80, b"")), 0)
     if not first.ok:
@@ -131,7 +136,7 @@ def authenticate(tap: Tap, management: ManagementKey) -> None:
 
 
 def generate_key(tap: Tap) -> ec.EllipticCurvePublicKey:
-    """Make a new P-256 key in slot 9E, replacing any before, and return its public half; asks for authentication."""
+    """Make a new P-256 key in slot 9E, in place of any earlier key. Return its public half. Requires authentication."""
     data = tap.demand("make a key", "0047009E", wrap(0xAC, wrap(0x80, b"\x11")), 0)
     point = members(unwrap(0x7F49, data)).get(0x86, b"")
     try:
@@ -141,9 +146,9 @@ def generate_key(tap: Tap) -> ec.EllipticCurvePublicKey:
 
 
 def write_token(tap: Tap, token: str, name: bytes = TOKEN_OBJECT) -> None:
-    """Write the card token into an object and read it back; asks for authentication.
+    """Write the card token into an object and read it again. Requires authentication.
 
-    PUT DATA replaces an object as a whole once its last piece has arrived: a torn chip keeps what it had.
+    PUT DATA replaces an object as a whole after its last piece has arrived: an interrupted chip keeps its old content.
     """
     _put(tap, name, token.encode("ascii"))
     if read_object(tap, name) != token.encode("ascii"):
@@ -157,5 +162,5 @@ def _put(tap: Tap, name: bytes, value: bytes) -> None:
 def _cipher(management: ManagementKey) -> Cipher[modes.ECB]:
     made: BlockCipherAlgorithm
     made = TripleDES(management.key) if management.algorithm == 0x03 else algorithms.AES(management.key)
-    # One random block each way, as SP 800-73 lays down: no mode could add anything.
+    # One random block in each direction, as SP 800-73 requires: a mode would add nothing.
     return Cipher(made, modes.ECB())  # noqa: S305

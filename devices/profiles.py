@@ -1,6 +1,6 @@
-"""What lies on the reader: the card profiles, probed in their order, each giving what the verifier is to be shown.
+"""The card profiles, tried in their order on the card on the reader. Each gives what to show to the verifier.
 
-Nothing here is verified: that is the verifier's, online, and `cards.verify`'s.
+Nothing is verified here: the verifier does this online, and `cards.verify` offline.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ class Profile(StrEnum):
 
     @property
     def assurance(self) -> str:
-        """How far a card of this profile can prove itself (docs/design.md §4)."""
+        """Return how well a card of this profile can prove itself (docs/design.md §4)."""
         return {Profile.CHIP: "proved", Profile.SUN: "counted"}.get(self, "copyable")
 
 
 @dataclass(frozen=True, slots=True)
 class CardRead:
-    """What a card gave: its profile and its text, a card token, a wire form, or a tag's link. No `repr` shows it."""
+    """What was read from a card: its profile and its text (a card token, a wire form, or a tag's link). No `repr` shows
+    it.
+    """
 
     profile: Profile
     text: str
@@ -50,7 +52,7 @@ class CardRead:
 
 @dataclass(frozen=True, slots=True)
 class ChipChallenge:
-    """The challenge for a chip: the server's nonce if the server answers, else the reader's own."""
+    """The challenge for a chip: the server's nonce if the server answers, otherwise the reader's own."""
 
     audience: str
     reader: str
@@ -59,7 +61,7 @@ class ChipChallenge:
 
 
 def tap_card(tap: Tap) -> CardRead:
-    """Read whatever lies on the reader. Raises CardUnknown, CardEmpty or CardFault if it is no card of ours."""
+    """Read the card on the reader. Raises CardUnknown, CardEmpty or CardFault if it is no card of this product."""
     has_piv = piv.select(tap)
     if has_piv:
         token = piv.read_token(tap)
@@ -80,7 +82,7 @@ def _from_type4(tap: Tap, *, has_piv: bool) -> CardRead:
     if SUN_LINK.fullmatch(text):
         return CardRead(Profile.SUN, text)
     if has_piv and form_of_card(_card_text(text)) is Form.CHIP:
-        # The key is the PIV application's: without it selected again nobody could be asked to sign.
+        # The key belongs to the PIV application, which must be selected again before it can sign.
         if not piv.select(tap):
             raise CardFault("the chip's PIV application went away")
         return CardRead(Profile.CHIP, text)
@@ -88,9 +90,9 @@ def _from_type4(tap: Tap, *, has_piv: bool) -> CardRead:
 
 
 def answer_chip(tap: Tap, read: CardRead, challenge: ChipChallenge) -> str:
-    """Have the chip answer a challenge and return the presentation (`card~chip-proof`).
+    """Have the chip answer a challenge. Return the presentation (`card~chip-proof`).
 
-    A clone's answer is returned like any other: the verifier refuses it, and logs that it did.
+    The answer of a copied card is returned like any other: the verifier refuses it and logs the refusal.
     """
     claims = ChipProofClaims(
         challenge.audience, challenge.reader, challenge.nonce, challenge.issued_at, card_digest(read.text)
@@ -100,7 +102,9 @@ def answer_chip(tap: Tap, read: CardRead, challenge: ChipChallenge) -> str:
 
 
 def form_of_card(text: str) -> Form | None:
-    """Return the form that a plain card token claims, None for any other text. Unverified: chooses questions only."""
+    """Return the form that a plain card token claims, or None for any other text. It is unverified, and only chooses
+    questions.
+    """
     try:
         return Form(str(parse_unverified(text.partition("~")[0], CARD).claims.get("form")))
     except (TokenError, ValueError):

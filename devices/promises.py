@@ -1,8 +1,8 @@
-"""Promises that this device was given, traded for proofs once their minute is over, and verified here (docs/design.md
-§8).
+"""Promises to this device, which are exchanged for proofs after their minute, and the proofs verified here
+(docs/design.md §8).
 
-What the server says of itself counts for nothing: the proof must lead from the promised hash to a checkpoint that a log
-key of the trust bundle signed. A promise that was not kept is reported, and kept as evidence.
+The server's own statement counts for nothing: the proof must lead from the promised hash to a checkpoint that a log key
+of the trust bundle signed. A broken promise is reported, and kept as evidence.
 """
 
 from __future__ import annotations
@@ -26,23 +26,27 @@ from keys.files import open_folder, read_private, replace_private
 from keys.notes import NoteKey
 
 AT_ONCE: Final = 50
-"""Promises a call: what the server takes."""
+"""The number of promises in one call, as the server allows."""
 
 MOST: Final = 20_000
-"""Promises kept while they cannot be traded; the oldest go first. A day of a busy counter is a tenth of it."""
+"""The greatest number of promises kept while they cannot be exchanged. The oldest are dropped first. A busy counter
+makes a tenth of this in a day.
+"""
 
 GRACE: Final = timedelta(seconds=60)
-"""For clocks that differ, and a server that was just started: a breach is called one this long after the promise."""
+"""For different clocks, and for a server that has just started: a promise counts as broken only after this additional
+time.
+"""
 
 BROKEN: Final = "promises-broken"
-"""The file of promises that were not kept, a line of JSON each."""
+"""The file of broken promises, one line of JSON for each."""
 
 _WAITING = "promises"
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What came of a promise: kept, broken (`why`, with what was given as `proof`), or neither yet."""
+    """The result for a promise: kept, broken (`why`, with the received `proof`), or neither yet."""
 
     kept: bool = False
     why: Literal["absent", "bad-proof"] | None = None
@@ -50,7 +54,7 @@ class _Found:
 
 
 class PromiseBook:
-    """The promises in this device's folder that wait to be traded. Safe between threads."""
+    """The promises in this device's folder that wait for their proofs. Safe between threads."""
 
     def __init__(self, folder: Path) -> None:
         """Read what an earlier run left."""
@@ -61,7 +65,7 @@ class PromiseBook:
         self._waiting = read_private(path).decode("ascii", "replace").split() if path.exists() else []
 
     def keep(self, answer: Mapping[str, object]) -> None:
-        """Keep the promise of an answer; one without it is passed over. Never a reason to fail a check-in."""
+        """Keep the promise in an answer; an answer without a promise is ignored. This never makes a check-in fail."""
         text = answer.get("promise")
         if not isinstance(text, str) or unverified_promise(text) is None:
             return
@@ -78,24 +82,24 @@ class PromiseBook:
         return [text for text in waiting if (told := unverified_promise(text)) is None or told.by < now]
 
     def count(self) -> int:
-        """Return how many wait."""
+        """Return how many promises wait."""
         with self._lock:
             return len(self._waiting)
 
     def count_broken(self) -> int:
-        """Return how many were broken."""
+        """Return how many promises were broken."""
         path = self._folder / BROKEN
         return read_private(path).count(b"\n") if path.exists() else 0
 
     def settle(self, texts: Sequence[str]) -> None:
-        """Forget promises that were kept, or given up."""
+        """Delete promises that were kept or given up."""
         with self._lock:
             gone = set(texts)
             self._waiting = [text for text in self._waiting if text not in gone]
             self._write()
 
     def broken(self, text: str, why: str, proof: str | None, at: datetime) -> None:
-        """Keep a broken promise for good, with what was given for it: it is the evidence."""
+        """Keep a broken promise for good, with the answer to it, as evidence."""
         path = self._folder / BROKEN
         before = read_private(path) if path.exists() else b""
         line = {"at": rfc3339(at), "promise": text, "found": why, "proof": proof}
@@ -106,14 +110,14 @@ class PromiseBook:
 
 
 class Trading:
-    """Trades a device's promises at its server."""
+    """Exchanges a device's promises at its server."""
 
     def __init__(self, book: PromiseBook, server: Server, documents: DocumentFolder) -> None:
-        """Take what was opened."""
+        """Keep the opened parts."""
         self._book, self._server, self._documents = book, server, documents
 
     def once(self, at: datetime) -> list[str]:
-        """Trade what is due; returns lines for staff, none while all is well. Raises nothing of the server's."""
+        """Exchange what is due. Return lines for staff, none while all is well. Raises no error of the server."""
         lines: list[str] = []
         try:
             while due := self._book.due(at)[:AT_ONCE]:
@@ -125,9 +129,9 @@ class Trading:
                 ]
                 self._book.settle(settled)
                 if len(settled) < len(due):
-                    break  # neither kept nor broken yet: asked for again the next time
+                    break  # Neither kept nor broken yet: asked for again the next time
         except Away:
-            pass  # they wait
+            pass  # They wait
         except DeviceFault as fault:
             lines.append(f"note: the server's promises cannot be traded for proofs: {fault}")
         return lines
@@ -141,7 +145,7 @@ class Trading:
     def _settle(
         self, text: str, told: Mapping[str, object], held: HeldDocuments, at: datetime, lines: list[str]
     ) -> bool:
-        """Judge one promise; True if it need not be asked for again."""
+        """Judge one promise. Return True if it need not be asked for again."""
         try:
             promise = verify_promise(text, held.trust.keys, held.trust.issuer, at)
         except TokenError as error:
@@ -168,12 +172,12 @@ class Trading:
         try:
             self._server.call("POST", "/v1/log/breaches", body)
         except ServerRefusedError as refused:
-            return refused.status != 429  # a server that will not hear of it is no reason to ask for ever
+            return refused.status != 429  # If the server refuses the question, do not ask for ever
         return True
 
 
 def _judged(promise: Promise, told: Mapping[str, object], keys: list[NoteKey], now: int) -> _Found:
-    """Judge what the server says of a promise, by the proof alone."""
+    """Judge the server's answer about a promise, by the proof alone."""
     if not keys:
         raise NoDocuments("the trust bundle names no key of the log")
     proof = told.get("proof")

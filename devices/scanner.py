@@ -9,23 +9,23 @@ from devices.faults import DeviceFault, PartMissing
 
 try:
     import serial
-except ImportError:  # an optional extra: wedges and card readers work without it
+except ImportError:  # An optional extra: wedges and card readers work without it
     serial = None
 
 INSTALL: Final = "in the project's folder .venv/bin/pip install --require-hashes -r requirements/scanner.txt"
 LINE_MOST: Final = 8192
-"""The longest line that is taken; a card with its proof as plain text has some 1,100 characters."""
+"""The longest accepted line. A card with its proof as plain text has some 1,100 characters."""
 
 _ENDS: Final = b"\r\n\x03\x04"
 
 
 def installed() -> bool:
-    """Tell whether pyserial is there."""
+    """Return whether pyserial is installed."""
     return serial is not None
 
 
 class Port(Protocol):
-    """An open port: bytes as they come, none after a while of silence."""
+    """An open port: bytes as they come, or none after some silence."""
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes."""
@@ -33,15 +33,15 @@ class Port(Protocol):
 
 
 class SerialLines:
-    """Cuts a scanner's bytes into lines. A line that is too long is dropped whole, not taken in part."""
+    """Cuts a scanner's bytes into lines. A line that is too long is dropped as a whole."""
 
     def __init__(self) -> None:
-        """Begin between two lines."""
+        """Start between two lines."""
         self._line = bytearray()
         self._dropping = False
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """Take bytes in and yield the lines that they complete: printable ASCII, trimmed, never empty."""
+        """Take bytes, and yield the lines that they complete: printable ASCII, trimmed, never empty."""
         for byte in data:
             if byte in _ENDS:
                 text = "" if self._dropping else self._line.decode("ascii", "replace").strip()
@@ -57,7 +57,7 @@ class SerialLines:
 
 
 def open_port(name: str, baud: int = 115_200) -> Port:
-    """Open a serial port; PartMissing without pyserial, DeviceFault if the port cannot be opened."""
+    """Open a serial port. Raises PartMissing without pyserial, DeviceFault if the port cannot be opened."""
     if serial is None:
         raise PartMissing("serial scanners need the Python package pyserial", INSTALL)
     try:

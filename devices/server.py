@@ -1,4 +1,4 @@
-"""The verifier as a device sees it: signed calls over HTTP (docs/design.md §9), and what came of them. Nothing else."""
+"""The verifier as a device sees it: signed calls over HTTP (docs/design.md §9), and their results. Nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from keys.jwk import public_jwk
 from keys.signer import Signer
 
 SECONDS: Final = 5.0
-"""How long one call may take; a visitor stands at the desk."""
+"""How long one call may take, because a visitor is waiting."""
 
 NOTICED_SECONDS: Final = 2
 ANSWER_MOST: Final = 4 * 1024 * 1024
@@ -32,13 +32,13 @@ _RETRY_LATER: Final = frozenset({502, 503, 504})
 
 
 class Away(DeviceFault):
-    """The server cannot be reached or cannot record now: the same operation may be sent again, or kept offline."""
+    """The server cannot be reached or cannot record now. Send the same operation again, or keep it offline."""
 
     hint = "check the network; the operation is kept and never counted twice"
 
 
 class ServerRefusedError(DeviceFault):
-    """The server refused the call itself (a problem document, RFC 9457). `code` is its stable code."""
+    """The server refused the call itself (a problem document, RFC 9457). `code` is its fixed code."""
 
     def __init__(self, status: int, code: str, title: str, hint: str) -> None:
         super().__init__(f"{title} ({code})", hint)
@@ -48,9 +48,9 @@ class ServerRefusedError(DeviceFault):
 
 @dataclass(slots=True)
 class AgentState:
-    """What the agent tells of itself with each call (docs/devices.md): records that wait, its clock.
+    """The agent's report about itself in each call (docs/devices.md): waiting records, and its clock.
 
-    Any thread may write: the last word counts.
+    Any thread may write; the last value counts.
     """
 
     queued: int = 0
@@ -58,11 +58,13 @@ class AgentState:
 
     @property
     def report(self) -> str:
-        """The header's text."""
+        """Return the header's text."""
         return f"version={VERSION}; queued={self.queued}; clock={self.clock_seconds}"
 
     def learn(self, date: str, at: datetime) -> None:
-        """Take the server's date in; a date counts whole seconds, so that two of them say nothing."""
+        """Compare the server's date with the clock. A date has whole seconds, so a difference of two seconds means
+        nothing.
+        """
         try:
             seconds = round((at - parsedate_to_datetime(date)).total_seconds())
         except (TypeError, ValueError):
@@ -72,7 +74,7 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One verifier and this device's credentials for it. Safe to share between threads.
+    """One verifier, and this device's credentials for it. Safe to share between threads.
 
     `operator`: who signed in at this device, until `operator_until` (aware UTC).
     """
@@ -86,7 +88,7 @@ class Server:
 
     @property
     def on_duty(self) -> str | None:
-        """The operator whose session still runs, or None if nobody's does."""
+        """The operator whose session still runs, or None."""
         until = self.operator_until
         return None if until is not None and until <= self.clock.now() else self.operator
 
@@ -101,7 +103,7 @@ class Server:
     def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, operation: str | None = None
     ) -> dict[str, object]:
-        """Send a signed call and return the answer; Away without an answer, ServerRefusedError for a refusal."""
+        """Send a signed call and return the answer. Raises Away without an answer, ServerRefusedError for a refusal."""
         data = b"" if body is None else dumps(body)
         token = self.identity.access_token
         url = self.identity.server + path.partition("?")[0]
@@ -117,19 +119,19 @@ class Server:
         return _answered(status, answer)
 
     def moved_to(self) -> str | None:
-        """Return the point to which this device was moved; None while it stays. Away or ServerRefusedError."""
+        """Return the point to which this device was moved, or None if it was not. Raises Away or ServerRefusedError."""
         point = str(self.call("GET", "/v1/devices/self").get("point", self.identity.point))
         return None if point == self.identity.point else point
 
     def document(self, path: str) -> bytes:
-        """Return a public document as it stands. Raises Away or ServerRefusedError."""
+        """Return a public document unchanged. Raises Away or ServerRefusedError."""
         status, data, _ = _sent(self.identity.server, "GET", path, b"", {})
         if status != 200:
             _answered(status, data)
         return data
 
     def sign_in(self, operator: str, pin: str | None) -> Server:
-        """Sign an operator in at this device and return the server with that session. Raises Away or
+        """Sign in an operator at this device. Return the server with this session. Raises Away or
         ServerRefusedError.
         """
         body = {"operator": operator} | ({} if pin is None else {"pin": pin})
@@ -143,9 +145,7 @@ class Server:
 
 
 def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | None = None) -> dict[str, object]:
-    """Use a one-time code up and return what the server says of this device from now on. Raises Away or
-    ServerRefusedError.
-    """
+    """Use up a one-time code. Return the server's data about this device. Raises Away or ServerRefusedError."""
     body: dict[str, object] = {"code": code, "jwk": public_jwk(signer.public_key)}
     if label is not None:
         body["label"] = label

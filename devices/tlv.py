@@ -1,4 +1,4 @@
-"""BER-TLV as PIV uses it (ISO 7816-4 §5.2.2): tags of one or two bytes, lengths up to 65,535. Values only."""
+"""BER-TLV as in PIV (ISO 7816-4 §5.2.2): tags of one or two bytes, lengths up to 65,535. Values only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def wrap(tag: int, value: bytes) -> bytes:
 
 
 def unwrap(tag: int, data: bytes) -> bytes:
-    """Return the value of the one data object that `data` is. Raises CardFault for another tag, a wrong length, a
+    """Return the value of the single data object in `data`. Raises CardFault for another tag, a wrong length, or a
     rest.
     """
     found = members(data)

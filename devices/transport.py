@@ -1,6 +1,7 @@
-"""The seam between rules and hardware: one method, `transmit`. Everything above it is bounded, whatever a card answers.
+"""The interface between rules and hardware: one method, `transmit`. Everything above it is bounded, whatever a card
+answers.
 
-Short APDUs alone (ISO 7816-4): some readers fail on extended ones.
+Only short APDUs (ISO 7816-4), because some readers fail on extended ones.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from typing import Final, Protocol
 from devices.faults import CardFault, CardGone, CardRefused
 
 DATA_MOST: Final = 0xF6
-"""The most bytes asked for or sent in one APDU; some readers fail above it."""
+"""The most bytes that one APDU asks for or sends. Some readers fail above this."""
 
 ANSWER_MOST: Final = 8192
-"""The most bytes that one answer may chain together."""
+"""The most bytes in one chained answer."""
 
 EXCHANGES_MOST: Final = 1200
-"""The most APDUs of one tap: writing and reading back 888 bytes page by page takes some 280."""
+"""The most APDUs of one tap. Writing and reading 888 bytes page by page takes some 280."""
 
 SECONDS_MOST: Final = 20.0
-"""The longest that one tap may last."""
+"""The longest time of one tap."""
 
 OK: Final = 0x9000
 _MORE, _WRONG_LE = 0x61, 0x6C
@@ -32,20 +33,22 @@ class Transport(Protocol):
     """Carries one command APDU to a card and its answer back."""
 
     def transmit(self, command: bytes) -> bytes:
-        """Return the answer, status word last. Raises CardGone if the card left, ReaderFault if the reader failed."""
+        """Return the answer, with the status word last. Raises CardGone if the card left, ReaderFault if the reader
+        failed.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ApduAnswer:
-    """A whole answer: its data and its status word. The data is never shown by `repr`."""
+    """A whole answer: its data and its status word. `repr` never shows the data."""
 
     data: bytes
     status: int
 
     @property
     def ok(self) -> bool:
-        """Whether the card did as it was told."""
+        """Return whether the card carried out the command."""
         return self.status == OK
 
     def __repr__(self) -> str:
@@ -53,19 +56,20 @@ class ApduAnswer:
 
 
 class Tap:
-    """One card on one connection: commands in, answers out, counted and bounded."""
+    """One card on one connection: commands and answers, counted and bounded."""
 
     def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Begin a tap; `monotonic` measures its length."""
+        """Start a tap. `monotonic` measures its time."""
         self._transport = transport
         self._monotonic = monotonic
         self._ends = monotonic() + SECONDS_MOST
         self.exchanges = 0
 
     def send(self, header: str, data: bytes = b"", le: int | None = None) -> ApduAnswer:
-        """Send one command: `header` is CLA INS P1 P2 in hexadecimal, `le` what to ask for (None: nothing, 0: all).
+        """Send one command. `header` is CLA INS P1 P2 in hexadecimal; `le` is the length to ask for (None: nothing, 0:
+        all).
 
-        Follows 61xx (GET RESPONSE) and 6Cxx within bounds; CardFault beyond them.
+        Follows 61xx (GET RESPONSE) and 6Cxx within bounds. Raises CardFault beyond them.
         """
         command = bytes.fromhex(header) + (bytes([len(data)]) + data if data else b"")
         data_out, status = self._once(command + (b"" if le is None else bytes([le])))
@@ -74,14 +78,14 @@ class Tap:
         return self._rest(command[0], data_out, status)
 
     def demand(self, what: str, header: str, data: bytes = b"", le: int | None = None) -> bytes:
-        """Send a command that must succeed and return its data; CardRefused otherwise."""
+        """Send a command that must succeed, and return its data. Raises CardRefused otherwise."""
         answer = self.send(header, data, le)
         if not answer.ok:
             raise CardRefused(what, answer.status)
         return answer.data
 
     def chain(self, what: str, header: str, data: bytes, le: int | None = None) -> bytes:
-        """Send data of any length by command chaining (ISO 7816-4 §5.3.3) and return the last answer's data."""
+        """Send data of any length by command chaining (ISO 7816-4 §5.3.3). Return the last answer's data."""
         chained = f"{int(header[:2], 16) | 0x10:02X}{header[2:]}"
         while len(data) > DATA_MOST:
             self.demand(what, chained, data[:DATA_MOST])
@@ -89,7 +93,7 @@ class Tap:
         return self.demand(what, header, data, le)
 
     def raw(self, command: bytes) -> ApduAnswer:
-        """Send a command as it stands, without following anything (native and pseudo APDUs)."""
+        """Send a command unchanged, without following anything (native and pseudo APDUs)."""
         return ApduAnswer(*self._once(command))
 
     def _rest(self, cla: int, data: bytes, status: int) -> ApduAnswer:
@@ -109,7 +113,7 @@ class Tap:
             raise CardFault("the card keeps the reader busy for too long")
         answer = self._transport.transmit(command)
         if not answer:
-            # Some drivers report a card torn away as success with an empty answer.
+            # Some drivers report a removed card as success with an empty answer.
             raise CardGone("the card left the reader")
         if len(answer) < 2 or len(answer) > 2 + 256:
             raise CardFault("the card's answer has an impossible length")

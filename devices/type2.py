@@ -1,6 +1,6 @@
 """NFC Forum Type 2 tags (NTAG21x) through the reader's pseudo APDUs (PC/SC part 3: FF B0, FF D6).
 
-The UID is never read: it is no identity.
+The UID is never read, because it is no identity.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _MAGIC: Final = 0xE1
 _NULL, _MESSAGE, _TERMINATOR = 0x00, 0x03, 0xFE
 _READ_ONLY: Final = 0x0F
 _STATIC_LOCK_PAGE: Final = 2
-# Where NTAG213, 215 and 216 keep their dynamic lock bits, by the size that the container tells.
+# Where NTAG213, 215 and 216 keep their dynamic lock bits, by the size in the container.
 _DYNAMIC_LOCKS: Final = {0x12: (40, 0x0FFF), 0x3E: (130, 0x0FFF), 0x6D: (226, 0x3FFF)}
 
 
 def container(tap: Tap) -> bytes | None:
-    """Return the capability container of a Type 2 tag, None for any other card."""
+    """Return the capability container of a Type 2 tag, or None for any other card."""
     answer = tap.raw(bytes([0xFF, 0xB0, 0, _CONTAINER_PAGE, PAGE]))
     if not answer.ok or len(answer.data) < PAGE or answer.data[0] != _MAGIC:
         return None
@@ -54,9 +54,9 @@ def read(tap: Tap, found: bytes) -> bytes:
 
 
 def write(tap: Tap, found: bytes, message: bytes) -> None:
-    """Write a message, the page that holds its length last, and read it back.
+    """Write a message, the page with its length last, and read it again.
 
-    A tag torn away at any moment is empty or holds the old or the new message; writing again mends it.
+    A tag that is removed at any moment is empty, or holds the old or the new message. Writing again repairs it.
     """
     if found[3] & 0x0F:
         raise CardLocked("the tag is closed against writing")
@@ -76,7 +76,7 @@ def write(tap: Tap, found: bytes, message: bytes) -> None:
 
 
 def lock(tap: Tap, found: bytes) -> None:
-    """Close the tag against writing, for ever: container, dynamic lock bits, static lock bits last."""
+    """Close the tag against writing for ever: container, dynamic lock bits, and the static lock bits last."""
     _write_page(tap, _CONTAINER_PAGE, found[:3] + bytes([_READ_ONLY]))
     dynamic = _DYNAMIC_LOCKS.get(found[2])
     if dynamic is not None:
@@ -89,7 +89,7 @@ def lock(tap: Tap, found: bytes) -> None:
 
 
 class _Pages:
-    """The data area of a tag, read sixteen bytes at a time and each of them once."""
+    """The data area of a tag, read sixteen bytes at a time, each only once."""
 
     def __init__(self, tap: Tap, size: int) -> None:
         self._tap = tap
@@ -109,7 +109,7 @@ class _Pages:
 
 
 def _length_at(pages: _Pages, at: int) -> tuple[int, int]:
-    """Return where a block's value begins and how long it is."""
+    """Return where a block's value begins, and its length."""
     short = pages.take(at, 1)[0]
     if short != 0xFF:
         return at + 1, short

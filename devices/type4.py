@@ -1,4 +1,4 @@
-"""NFC Forum Type 4 tags: read an NDEF message, and write one so that a torn card is never half a card."""
+"""NFC Forum Type 4 tags: reads an NDEF message, and writes one so that an interrupted card never holds half a card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFUSED: Final = frozenset({0x6982, 0x6985, 0x6986})
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the capability container says: the NDEF file, its size, and how much one APDU may carry."""
+    """The content of the capability container: the NDEF file, its size, and the greatest length of one APDU."""
 
     file: bytes
     size: int
@@ -27,7 +27,7 @@ class Container:
 
 
 def select(tap: Tap) -> bool:
-    """Select the NDEF application; False if the card has none."""
+    """Select the NDEF application. Return False if the card has none."""
     return tap.send("00A40400", APPLICATION, 0).ok
 
 
@@ -57,9 +57,9 @@ def read(tap: Tap) -> bytes:
 
 
 def write(tap: Tap, message: bytes) -> None:
-    """Write a message: length zero, body, body read back, then the length, read back too.
+    """Write a message: length zero, then the body, read again, then the length, read again too.
 
-    A card torn away at any moment holds its old message, none, or the new one; writing again mends it.
+    A card that is removed at any moment holds its old message, none, or the new one. Writing again repairs it.
     """
     found = container(tap)
     if not found.writable:

@@ -1,4 +1,6 @@
-"""Sending offline records in once the server is back (docs/offline.md). Records that it does not take stay here."""
+"""Sends offline records when the server is back (docs/offline.md). Records that the server does not accept stay
+here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from devices.promises import PromiseBook
 from devices.server import Away, Server, ServerRefusedError
 
 AT_ONCE: Final = 100
-"""Records a call: the server takes 200, and two megabytes."""
+"""Records in one call: the server allows 200, and two megabytes."""
 
 
 def upload(
@@ -23,10 +25,10 @@ def upload(
     *,
     promises: PromiseBook | None = None,
 ) -> str:
-    """Send what waits, oldest first; returns one line for staff, empty when nothing waited.
+    """Send the waiting records, oldest first. Return one line for staff, or an empty text if nothing waited.
 
-    A record counts as taken once the server has answered it, held for a supervisor and refused ones too: it has them.
-    `promises` keeps what the server promised of each.
+    A record counts as accepted once the server has answered it, also if it is held for a supervisor or refused: the
+    server has it. `promises` keeps the server's promise for each.
     """
     statuses: Counter[str] = Counter()
     while waiting := queue.waiting():

@@ -1,4 +1,4 @@
-"""What staff are told at the counter: one value for terminal and page alike. It carries no token and no proof."""
+"""What staff are told at the counter: one value for terminal and page. It has no token and no proof."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devices.faults import DeviceFault
 
 
 class VerdictKind(StrEnum):
-    """The four things that can be said."""
+    """The four kinds of answers."""
 
     GRANTED = "granted"
     DENIED = "denied"
@@ -27,7 +27,7 @@ class VerdictText:
 
     @classmethod
     def of(cls, value: object) -> VerdictText:
-        """Read a sentence of the server's; an empty one for anything else."""
+        """Read a sentence of the server. Return an empty text for anything else."""
         match value:
             case {"zh": str(zh), "en": str(en)}:
                 return cls(zh, en)
@@ -36,7 +36,9 @@ class VerdictText:
 
 @dataclass(frozen=True, slots=True)
 class CounterVerdict:
-    """One answer. `lane` is the reader or scanner it belongs to; `offline`: judged here, the server judges it again."""
+    """One answer. `lane` is its reader or scanner. `offline`: it was judged here, and the server will judge it
+    again.
+    """
 
     kind: VerdictKind
     message: VerdictText
@@ -55,11 +57,11 @@ class CounterVerdict:
     exchanges: int = 0
 
     def at(self, lane: str, *, milliseconds: int, exchanges: int = 0, profile: str = "") -> CounterVerdict:
-        """Return the verdict with where and how fast it was reached."""
+        """Return the verdict with its place and its time."""
         return replace(self, lane=lane, milliseconds=milliseconds, exchanges=exchanges, profile=profile or self.profile)
 
     def to_json(self) -> dict[str, object]:
-        """Return what the counter page is sent."""
+        """Return the verdict in the form for the counter page."""
         return {
             "kind": self.kind.value,
             "message": {"zh": self.message.zh, "en": self.message.en},
@@ -97,7 +99,7 @@ def of_answer(found: Mapping[str, object]) -> CounterVerdict:
 
 
 def of_look(found: Mapping[str, object]) -> CounterVerdict:
-    """Return the question that a look leaves: whether the person's ID was compared."""
+    """Return the question that remains after a look: whether the person's ID was compared."""
     holder = found.get("holder")
     return CounterVerdict(
         kind=VerdictKind.ASK,
@@ -111,7 +113,7 @@ def of_look(found: Mapping[str, object]) -> CounterVerdict:
 
 
 def of_fault(fault: DeviceFault) -> CounterVerdict:
-    """Return the verdict that staff see for a fault: never a grant, never the holder's fault."""
+    """Return the verdict for a fault: never a grant, and never the holder's fault."""
     message = f"{fault}"
     return CounterVerdict(
         VerdictKind.FAULT,

@@ -1,6 +1,6 @@
-"""Virtual cards for trying everything without hardware: a chip with a key file, a counting tag, plain tags.
+"""Virtual cards, to try everything without hardware: a chip with a key file, a counting tag, plain tags.
 
-They answer commands as such cards do and are read through the same code as a real card. For demonstrations and tests.
+They answer commands like such cards, and the same code reads them. For demonstrations and tests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILE: Final = b"\xe1\x04"
 
 @dataclass
 class VirtualChip:
-    """A PIV chip whose key is a file's: it holds a card token and signs challenges."""
+    """A PIV chip with the key of a file. It holds a card token and signs challenges."""
 
     token: str
     key: ec.EllipticCurvePrivateKey
@@ -100,7 +100,7 @@ class VirtualType2:
 
 
 def counting_tag(masters: TagMasters, uid: bytes, counter: int, base: str) -> VirtualType4:
-    """Return an NTAG 424 DNA as it answers its `counter`-th reading."""
+    """Return an NTAG 424 DNA as it answers at its `counter`-th reading."""
     written = template(base)
     count = counter.to_bytes(3, "little")
     encryptor = Cipher(algorithms.AES(masters.key_of(uid, META_KEY)), modes.CBC(bytes(16))).encryptor()
@@ -113,14 +113,14 @@ def counting_tag(masters: TagMasters, uid: bytes, counter: int, base: str) -> Vi
 
 
 def tag_with(text: str, kind: str) -> VirtualType4 | VirtualType2:
-    """Return a plain tag of a kind (`type4`, `type2`) that carries a card's text."""
+    """Return a plain tag of a kind (`type4`, `type2`) with a card's text."""
     message = ndef.card_message(text)
     return VirtualType4(message) if kind == "type4" else VirtualType2(message)
 
 
 def chip_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the key of a virtual chip's file, made at the first call. Raises StoreError if the file is open to
-    others.
+    """Return the key in a virtual chip's file; the first call makes it. Raises StoreError if others can read the
+    file.
     """
     if not path.exists():
         made = ec.generate_private_key(ec.SECP256R1())

@@ -1,6 +1,6 @@
-"""What the agent says while the server is away, in words: one sentence for every reason that it can give by itself.
+"""The agent's own sentences while the server is away: one for every reason that the agent can give by itself.
 
-The server's own sentences are in `verifier/rules/reasons.py`; a device holds no verifier, and these are shorter.
+The server's own sentences are in `verifier/rules/reasons.py`. A device has no verifier, and these are shorter.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ OFFLINE_WORDS: Final[Mapping[str, VerdictText]] = {
         "核对证件须由已登录的工作人员进行。", "An ID is compared by an operator who is signed in."
     ),
 }
-"""By reason: `cards.verify.REASONS`, and what `devices/desk.py` finds."""
+"""By reason: `cards.verify.REASONS`, and the reasons of `devices/desk.py`."""
 
 CLONED: Final = VerdictText(
     "这张卡的芯片未能证明是原卡，可能是复制的卡。", "This card's chip did not prove itself: the card may be a copy."
 )
-"""Instead of `bad-proof`'s sentence where the card is a chip's or a counting tag's."""
+"""In place of the sentence of `bad-proof` if the card is a chip or a counting tag."""
 
 TAPPED: Final = VerdictText(
     "卡的这次读取已经用过，请重新贴卡。", "This reading was already used here; tap the card again."
 )
-"""Instead of `proof-used`'s sentence where the card is tapped: there is no next code to wait for."""
+"""In place of the sentence of `proof-used` if the card is tapped: there is no next code to wait for."""
 
 NOT_NAMED: Final = VerdictText("离线不予办理，请等网络恢复。", "Refused offline; wait for the network.")
