@@ -1,4 +1,6 @@
-"""The application: the surfaces that the settings switch on, joined in one frame. A few lines a surface, no rule."""
+"""The application: the surfaces that the settings enable, joined in one frame. A few lines for each surface, and no
+rule.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +46,9 @@ TITLE = "Yunju"
 
 
 def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
-    """Return the WSGI application that the settings describe; made in each worker, after the fork.
+    """Return the WSGI application that the settings describe. It is made in each worker, after the fork.
 
-    The application starts no loop of its own: `python -m ops work` does the background work in a process apart.
+    The application starts no loop of its own: `python -m ops work` does the background work in a separate process.
     """
     clock = clock or SystemClock()
     app = create_frame("web", clock=clock, https=settings.base_url.startswith("https://"))
@@ -98,12 +100,12 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     _add_staff_pages(app, staff, settings, hooks)
     if settings.traces_url is not None:
         _trace(app, settings.traces_url)
-    work_out_structs()  # before this worker's threads answer the first requests
+    work_out_structs()  # Before this worker's threads answer the first requests
     return app
 
 
 def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings, hooks: Hooks) -> None:
-    """Add signing in, and the pages of whoever runs the system."""
+    """Add the sign-in, and the pages for operators of the system."""
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
     app.register_blueprint(administrator_pages(staff))
@@ -113,9 +115,7 @@ def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings, hooks: H
 
 
 def _trace(app: Flask, url: str) -> None:
-    """Send traces of requests, and of the ledger where there is one. Raises SettingsError if tracing is not
-    installed.
-    """
+    """Send traces of requests and, if there is one, of the ledger. Raises SettingsError if tracing is not installed."""
     try:
         from web.tracing import Traces  # noqa: PLC0415 - who traces nothing imports nothing of it
     except ModuleNotFoundError as error:
@@ -128,13 +128,15 @@ def _trace(app: Flask, url: str) -> None:
 
 
 def calendar_complaint(programme: Programme, at: datetime) -> str | None:
-    """Return what is missing of the programme's calendar: from 1 December on the next year's holidays are due."""
+    """Return what is missing from the programme's calendar, or None. From 1 December on, the next year's holidays are
+    due.
+    """
     year = unannounced_year(programme, at.astimezone(programme.zone).date())
     return None if year is None else f"the holidays of {year} are not in the programme: its deadlines can move"
 
 
 def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Health:
-    """Add the surfaces that are switched on, importing no other; return what is told of their health."""
+    """Add the enabled surfaces, importing no other. Return the report on their health."""
     register, issuing = None, Health({}, {}, [])
     if settings.serves("issuer"):
         from web.surfaces.issuer import add_issuer  # noqa: PLC0415 - a counter server loads no code of the issuer

@@ -1,4 +1,4 @@
-"""What the public check goes by while the server is away: the root to trust, and what codes are made with."""
+"""What the public check uses while the server is away: the trusted root, and the parameters of codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from verifier.trust.published import Untrusted, pinned_root, root_file
 
 
 def for_check(settings: Settings, programme: Programme) -> dict[str, object]:
-    """Return what the page is told beside the shared configuration; no root, no check without the server."""
+    """Return the page's data besides the shared configuration. Without a root, there is no check without the server."""
     rules = {
         "issuer": programme.issuer,
         "audience": programme.audience,

@@ -1,7 +1,7 @@
-"""`python -m web.demo`: demonstration data where there is none, and where to click.
+"""`python -m web.demo`: makes demonstration data if there is none, and shows where to click.
 
-A second run makes nothing twice: the program prints the same people and accounts with fresh one-time codes. Data
-that this program did not make is left alone.
+A second run makes nothing twice: it prints the same people and accounts with new one-time codes. Data that this program
+did not make are left alone.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ from web.seeding_sandbox import POINT, RIGHTS, Sandbox, sandbox_text, seed_sandb
 from web.seeding_uses import BEFORE, seed_uses
 
 NOTE: Final = "demo.json"
-"""In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
+"""In YUNJU_VAR: marks the data as a demonstration, and keeps its sign-ins (mode 0600)."""
 AUDITORS: Final = {"auditor.li": "reads the log", "auditor.zhao": "may also ask for a name, saying what for"}
 SHOWN: Final = "baiyun"
-"""The programme whose applications the demonstration shows; other programmes ask for other papers."""
+"""The programme whose applications the demonstration shows. Other programmes ask for other papers."""
 LOCK: Final = ".demo-lock"
 BEGUN: Final = "demo.begun"
-"""In YUNJU_VAR from before the first datum until NOTE is written: what lies there meanwhile is half made."""
+"""In YUNJU_VAR from before the first data until NOTE is written: the data are incomplete during this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demonstration consists of."""
+    """The parts of the demonstration."""
 
     holders: tuple[DemoHolder, ...]
     accounts: DemoAccounts
     sandbox: Sandbox | None = None
-    """For programs that call the API; None in data that an older version made, and of other programmes."""
+    """For programs that call the API. None in data of an older version, and of other programmes."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOffice:
-    """The stores that the demonstration fills, open."""
+    """The open stores that the demonstration fills."""
 
     settings: Settings
     desk: Issuer
@@ -78,13 +78,13 @@ class DemoOffice:
 
 
 def open_office(settings: Settings) -> DemoOffice:
-    """Open the stores that the settings name, making them where they are absent."""
+    """Open the stores that the settings name. Make them if they are absent."""
     settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
     return DemoOffice(settings, open_issuer(settings), AccountStore.open(settings.accounts_url, settings.secret()))
 
 
 def demonstrate(office: DemoOffice, at: datetime, more: Callable[[Demo], Demo] | None = None) -> Demo:
-    """Return the demonstration's data, made now if absent, with what `more` adds; publish what is due."""
+    """Return the demonstration's data, with the additions of `more`. Make them if absent, and publish what is due."""
     note = office.settings.var / NOTE
     if note.exists():
         publish_if_due(office.desk, at)
@@ -119,19 +119,19 @@ def _read(note: Path) -> Demo:
 
 
 def holds_other_data(settings: Settings) -> bool:
-    """Tell whether there is data that is not the demonstration's."""
+    """Return whether there are data that are not the demonstration's."""
     if (settings.var / NOTE).exists() or (settings.var / BEGUN).exists():
         return False
     return any(path.exists() for path in (settings.keys, settings.published, settings.var / "register.db"))
 
 
 def remove(settings: Settings) -> bool:
-    """Empty the demonstration's folder; tell whether there was one. Never removes data of another kind."""
+    """Empty the demonstration's folder. Return whether there was one. Never removes data of another kind."""
     if not (settings.var / NOTE).exists() and not (settings.var / BEGUN).exists():
         return False
     for path in settings.var.iterdir():
         if path.name in {BEGUN, LOCK}:
-            continue  # after a stop here the next run finds that the data are half made
+            continue  # After a stop here, the next run finds that the data are incomplete
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (settings.var / BEGUN).unlink(missing_ok=True)
     return True
@@ -168,13 +168,13 @@ def where_to_click(office: DemoOffice, demo: Demo, at: datetime) -> str:
 
 
 def witness_keys(settings: Settings, at: datetime) -> list[str]:
-    """Return the keys of the usage log that a witness is to be told, as verifier keys."""
+    """Return the keys of the usage log for a witness, as verifier keys."""
     home = open_home(settings, load_programme(settings.programme).issuer)
     return [signer.key.vkey for signer in log_signers(settings, home.origin, at)]
 
 
 def print_code(settings: Settings, name: str, at: datetime) -> int:
-    """Print what an authenticator of one of the demonstration's people would show; 1 where there is none such."""
+    """Print the authenticator code of one of the demonstration's people. Return 1 if there is no such person."""
     note = settings.var / NOTE
     secret = _read(note).accounts.second_steps.get(name) if note.exists() else None
     if secret is None:
@@ -187,7 +187,7 @@ def print_code(settings: Settings, name: str, at: datetime) -> int:
 
 
 def print_sandbox(settings: Settings, at: datetime) -> int:
-    """Print what a program is tried with; 1 with a remedy where the data have no sandbox."""
+    """Print the data for trying a program. Return 1, with a remedy, if the data have no sandbox."""
     demo = _read(settings.var / NOTE) if (settings.var / NOTE).exists() else None
     if demo is None or demo.sandbox is None:
         hint = "make run makes one; where an older version made the data: python -m web.demo --fresh"
@@ -217,9 +217,9 @@ def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[
 
 
 def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
-    """Make the demonstration's data where there is none; False, with nothing changed, where other data lie there.
+    """Make the demonstration's data if there are none. Return False, with nothing changed, if there are other data.
 
-    Of two runs at a time one waits for the other. Data that an interrupted run left half made are made again.
+    Of two runs at the same time, one waits for the other. Data that an interrupted run left incomplete are made again.
     """
     if holds_other_data(settings):
         return False
@@ -238,7 +238,7 @@ def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
 
 
 def _fill(office: DemoOffice, at: datetime) -> None:
-    """Make what the demonstration shows: of the shipped programme a day at the counters and applications too."""
+    """Make the demonstration's data. For the shipped programme, also make a day at the counters and applications."""
     if office.desk.programme.code != SHOWN:
         demonstrate(office, at)
         return
@@ -253,7 +253,7 @@ def _with_a_day(office: DemoOffice, at: datetime, made: Demo) -> Demo:
 
 
 def announce(settings: Settings, clock: Clock, *, prepared: bool = True) -> str:
-    """Return what to print: where to click and how to sign in, with fresh codes; for other data the address alone."""
+    """Return the text to print: where to click and how to sign in, with new codes. For other data, only the address."""
     if not prepared:
         return f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is."
     with _alone(settings.var):
@@ -266,7 +266,7 @@ def announce(settings: Settings, clock: Clock, *, prepared: bool = True) -> str:
 
 
 def run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
-    """Make and show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data."""
+    """Make and show the demonstration. Return 1, with a remedy, if `fresh` would remove somebody's real data."""
     prepared = prepare(settings, clock, fresh=fresh)
     if fresh and not prepared:
         print(f"error: {settings.var} is no demonstration's\nhint: remove it by hand", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""The first page: what the card is, how to get one, and a door for each role; and the page that tells a fault.
+"""The first page: what the card is, how to get it, and a door for each role; and the page for a fault.
 
-Made on the server and without a script: both stand on their own in any browser.
+The server makes both, without a script, so that they work in any browser.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_PATH: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """A door on the first page: shown where this process serves `path`; `name` is its key in the words."""
+    """A door on the first page. It is shown if this process serves `path`. `name` is its key in the words."""
 
     path: str
     name: str
@@ -51,7 +51,7 @@ STAFF: Final = (
 
 
 class HomePages:
-    """The first page and the fault's page of one application."""
+    """The first page and the fault page of one application."""
 
     def __init__(self, settings: Settings) -> None:
         self._programme = load_programme(settings.programme)
@@ -65,7 +65,7 @@ class HomePages:
         return found
 
     def first(self) -> Response:
-        """Return the first page, in the language asked for; a choice in the address is kept in the browser."""
+        """Return the first page in the requested language. A choice in the address is kept in the browser."""
         programme = self._programme
         told = {
             "grounds": sum(ground.tier is not None for ground in programme.grounds.values()),
@@ -77,7 +77,7 @@ class HomePages:
         return response
 
     def draw(self, problem: Problem) -> Response:
-        """Return the page that tells a browser's user what went wrong, and the ways on."""
+        """Return the page that says what went wrong, and where to go from here."""
         kind, absent = problem.kind, problem.status == 404
         told = kind.zh if page_language() == "zh" else f"{kind.en}. {kind.hint}"
         named = {"code": problem.status, "path": _short(request.path), "number": request_id()}
@@ -107,13 +107,15 @@ class HomePages:
 
 
 def served(entrances: tuple[Entrance, ...]) -> list[Entrance]:
-    """Return the doors behind which this process has a page."""
+    """Return the doors with a page in this process."""
     rules = {rule.rule for rule in current_app.url_map.iter_rules()}
     return [entrance for entrance in entrances if entrance.path in rules]
 
 
 def tiers_told(programme: Programme) -> list[dict[str, object]]:
-    """Return the tiers from the highest, each with the items that its holders have: how many, from which to which."""
+    """Return the tiers from the highest on, each with the items of its holders: how many, and their first and last
+    numbers.
+    """
     found: list[dict[str, object]] = []
     for tier in sorted(programme.tiers.values(), key=lambda one: -one.rank):
         items = sorted({service.item for service in programme.services.values() if tier.code in service.tiers})
@@ -127,5 +129,5 @@ def _say(language: str, text: Text | None) -> str:
 
 
 def _short(path: str) -> str:
-    """Return what a person typed, short enough to be read out on the telephone."""
+    """Return typed text, short enough to be read out on the telephone."""
     return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"

@@ -1,6 +1,6 @@
-"""What makes a page an app: its manifest, and the service worker that keeps the pages for when the server is away.
+"""Makes a page an app: its manifest, and the service worker that keeps the pages for when the server is away.
 
-The worker's list of files is read off the static folder; its version is the hash of all that it keeps.
+The worker's list of files is read from the static folder. Its version is the hash of everything that it keeps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MANIFEST_KIND: Final = "application/manifest+json"
 _SCRIPT_KIND: Final = "text/javascript; charset=utf-8"
 _FOLDER: Final = Path(__file__).parent
 _STATIC: Final = _FOLDER / "static"
-# What only the auditor's pages need stays out: nobody reads the log without a server.
+# Files that only the auditor's pages need are left out: nobody reads the log without a server.
 _LEFT_OUT: Final = ("audit", "chart.js", "kurkle-color", "licences", "sw.js", "home")
 _KEPT_KINDS: Final = frozenset({".css", ".js", ".mjs", ".svg", ".png", ".wasm"})
 _BRAND, _PAPER = "#14535b", "#f7f4ee"
@@ -36,7 +36,7 @@ _ICONS: Final = (("192", "any"), ("512", "any"), ("512", "maskable"))
 
 
 def kept_files() -> tuple[str, ...]:
-    """Return the paths below the static folder that the pages need when the server is away."""
+    """Return the paths below the static folder that the pages need while the server is away."""
     found = (path.relative_to(_STATIC) for path in _STATIC.rglob("*") if path.suffix in _KEPT_KINDS)
     return tuple(sorted(path.as_posix() for path in found if not any(part in _LEFT_OUT for part in _stems(path))))
 
@@ -58,7 +58,7 @@ def reasons_json() -> dict[str, dict[str, object]]:
 
 
 def precache(settings: Settings, wording: Wording, config: Mapping[str, object]) -> dict[str, object]:
-    """Return what the service worker keeps: pages, files, and the version that all of it makes up."""
+    """Return what the service worker keeps: pages, files, and the version of all of it."""
     pages = [f"/{name}" for name in served_apps(settings)]
     files = [f"/static/{name}" for name in kept_files()]
     named = (name for name in word_files(wording) if name.partition("-")[0] not in _LEFT_OUT)
@@ -101,7 +101,7 @@ def manifest(name: str, language: str, wording: Wording, config: Mapping[str, ob
 
 
 def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Mapping[str, object]) -> None:
-    """Add the worker, the manifests of the pages that are served, and the sentences of all reasons."""
+    """Add the worker, the manifests of the served pages, and the sentences of all reasons."""
     script = (_STATIC / "js" / "sw.js").read_text(encoding="utf-8")
 
     @cache
@@ -117,7 +117,7 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
         return fresh(packed(flask.jsonify(reasons_json())))
 
     @found.get("/words/sentences.json")
-    def sentences() -> Response:  # for a page that gives no advice: half the bytes of all reasons
+    def sentences() -> Response:  # For a page that gives no advice: half the bytes of all reasons
         return fresh(packed(flask.jsonify({code: told["sentence"] for code, told in reasons_json().items()})))
 
     @found.get("/<name>.webmanifest")
@@ -130,12 +130,12 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
 
 
 def served_apps(settings: Settings) -> tuple[str, ...]:
-    """Return the apps whose surface is switched on; the verifier's surface brings the public check."""
+    """Return the apps whose surface is enabled. The verifier's surface includes the public check."""
     return tuple(name for name in APPS if settings.serves("verifier" if name == "check" else name))
 
 
 def fresh(response: Response) -> Response:
-    """Let a browser keep a file but ask each time: 304 while it is the same, no stale script after an update."""
+    """Let a browser keep a file but ask each time: 304 while it is unchanged, and no stale script after an update."""
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     response.make_conditional(request)

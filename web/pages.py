@@ -1,6 +1,7 @@
-"""The pages and their files: what a browser is given. Pages hold no data of people; their scripts ask the API.
+"""The pages and their files for browsers. Pages hold no data of people; their scripts ask the API.
 
-Served under the frame's strict policy: no inline script or style, Trusted Types with the one policy `yunju`.
+They are served under the frame's strict policy: no inline script or style, Trusted Types with the single policy
+`yunju`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _KINDS: Final = {
 
 
 def pages_blueprint(settings: Settings) -> Blueprint:
-    """Return the pages of the surfaces that are switched on, and the files they are made of."""
+    """Return the pages of the enabled surfaces, and their files."""
     found = Blueprint("pages", __name__, template_folder="templates")
     programme = load_programme(settings.programme)
     wording = load_wording()
@@ -64,13 +65,13 @@ def pages_blueprint(settings: Settings) -> Blueprint:
 
 def _view(name: str, wording: Wording, config: dict[str, object]) -> Callable[[], Response]:
     def view() -> Response:
-        return packed(render_page(name, wording, config))  # the same for everybody in a language
+        return packed(render_page(name, wording, config))  # The same for everybody in a language
 
     return view
 
 
 def render_page(name: str, wording: Wording, config: dict[str, object], **values: object) -> Response:
-    """Return the page of a template, in the language asked for; `config` is what its script is told."""
+    """Return the page of a template in the requested language. `config` is the data for its script."""
     language = page_language()
     words = wording[language]
     text = flask.render_template(
@@ -89,13 +90,13 @@ def render_page(name: str, wording: Wording, config: dict[str, object], **values
 
 
 def page_language() -> str:
-    """Return the language that the address or the browser's choice asks for; the programme's first otherwise."""
+    """Return the language in the address or of the browser's choice, otherwise the programme's first."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
     return asked if asked in LANGUAGES else first_language()
 
 
 def shared_config(settings: Settings, programme: Programme) -> dict[str, object]:
-    """Return what every page's script is told: nothing secret, nothing of a person."""
+    """Return the data for every page's script: nothing secret, nothing about a person."""
     ranked = sorted(programme.tiers.values(), key=lambda tier: -tier.rank)
     return {
         "base": settings.base_url,
@@ -107,7 +108,7 @@ def shared_config(settings: Settings, programme: Programme) -> dict[str, object]
 
 
 def _for_wallet(programme: Programme) -> dict[str, object]:
-    """Return what a phone needs to make its codes: the audience of proofs and the dictionary of the wire form."""
+    """Return what a phone needs to make its codes: the audience of proofs, and the dictionary of the wire form."""
     dictionary = dictionary_of(programme)
     wire = {"number": dictionary.number, "content": b64u(dictionary.content)}
     return {"audience": programme.audience, "wire": wire}
@@ -136,7 +137,7 @@ def _add_files(found: Blueprint, wording: Wording) -> None:
 
 
 def _content(name: str) -> bytes:
-    """Return a file's bytes; 404 for one that is not there, is of no known kind, or lies outside the folder."""
+    """Return a file's bytes, or answer 404 for a file that is missing, of no known kind, or outside the folder."""
     path = safe_join(str(STATIC), name)
     if path is None or "\0" in name or Path(name).suffix not in _KINDS:
         abort(404)

@@ -1,6 +1,6 @@
 """Demonstration data: an issuer's keys, a holder of each tier with a printed card, accounts, one-time codes.
 
-All people are invented; their passwords are made at random and told once. Nothing here touches data that is there.
+All people are invented. Their passwords are random and shown once. Nothing here changes existing data.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BY: Final = "demo"
 DEVICE_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID})
 SUPERVISOR_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID, Right.VOID_ANY, Right.OVERRIDE})
 COUNTER_RIGHTS: Final = SUPERVISOR_RIGHTS | {Right.BOOKINGS, Right.NAMES}
-"""What a demonstration's tablet may carry and its one operator, a supervisor, may do."""
+"""The rights of a demonstration's tablet, and of its one operator, who is a supervisor."""
 POINTS_MOST: Final = 3
 _PREFERRED: Final = ("gym", "hosp-baiyun", "air-dom")
 _NAMES: Final = ("周晓宁", "王岚", "张小明", "陈思远", "李书航")
@@ -40,7 +40,9 @@ _BASIS: Final = timedelta(days=3 * 365)
 
 @dataclass(frozen=True, slots=True)
 class DemoHolder:
-    """An invented holder: `id` is the register's, `id_last4` what a phone's enrolment asks for; `told` is special."""
+    """An invented holder. `id` is the register's, `id_last4` is for the enrolment of a phone, and `told` says what is
+    special.
+    """
 
     id: str
     name: str
@@ -66,7 +68,7 @@ def seed_issuer(desk: Issuer, at: datetime) -> list[DemoHolder]:
 
 
 def seed_holder(desk: Issuer, tier: str, number: int, at: datetime) -> DemoHolder:
-    """Register the invented person of a number with a ground of a tier and a printed card."""
+    """Register the invented person with a number, with a ground of a tier and a printed card."""
     name = _NAMES[number % len(_NAMES)]
     identity = check_identity(IdType.RESIDENT_ID, _resident_id(number), today=at.date())
     holder = add_holder(desk, NewHolder(name, identity, _PHONES[number % len(_PHONES)]), by=BY, at=at)
@@ -76,7 +78,9 @@ def seed_holder(desk: Issuer, tier: str, number: int, at: datetime) -> DemoHolde
 
 
 def _ground(programme: Programme, tier: str, today: date) -> NewGround:
-    """Return the plainest ground of a tier: one that does not end by itself and raises nothing, where there is one."""
+    """Return the simplest ground of a tier: if possible, one that does not end by itself and brings no benefit granted
+    elsewhere.
+    """
     found = [ground for ground in programme.grounds.values() if ground.tier == tier]
     chosen = min(found, key=lambda ground: (ground.basis_ends, bool(ground.raises), ground.by_list_only))
     limb = chosen.limbs[0].code if chosen.limbs else None
@@ -84,12 +88,12 @@ def _ground(programme: Programme, tier: str, today: date) -> NewGround:
 
 
 def demo_identity(number: int) -> str:
-    """Return a well-formed resident ID of nobody in particular, another for each number."""
+    """Return a well-formed resident ID of no real person, different for each number."""
     return _resident_id(number)
 
 
 def _resident_id(number: int) -> str:
-    """Return a well-formed resident ID of nobody in particular, born on 1 January 1980 in Baiyun."""
+    """Return a well-formed resident ID of no real person, born on 1 January 1980 in Baiyun."""
     body = f"44011119800101{number:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
     return body + _CHECK[total % 11]
@@ -118,14 +122,18 @@ def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
 
 
 def demo_points(programme: Programme) -> tuple[str, ...]:
-    """Return the points that the demonstration sets a tablet up at: well-known ones, else the programme's first."""
+    """Return the points where the demonstration sets up a tablet: well-known points, otherwise the programme's
+    first.
+    """
     known = [code for code in _PREFERRED if code in programme.points]
     rest = [code for code, point in programme.points.items() if point.desk and point.services and code not in known]
     return tuple((known + rest)[:POINTS_MOST])
 
 
 def device_code(store: AccountStore, point: str, at: datetime) -> str:
-    """Return a one-time code for a tablet at a point; the gym's shows what one without its operator does not do."""
+    """Return a one-time code for a tablet at a point. The gym's tablet shows what a tablet without its operator cannot
+    do.
+    """
     staffed = point == _PREFERRED[0]
     return store.devices.make_code(point, needs_operator=staffed, by=BY, at=at, label="1", rights=COUNTER_RIGHTS).code
 
@@ -139,7 +147,7 @@ def wallet_link(desk: Issuer, holder: DemoHolder, at: datetime) -> str | None:
 
 
 def printed_text(desk: Issuer, holder: DemoHolder) -> str | None:
-    """Return what the QR code on a holder's printed card says, or None if the card has ended."""
+    """Return the content of the QR code on a holder's printed card, or None if the card has ended."""
     live = (card for card in cards_of(desk, holder.id) if card.form is Form.PRINT and card.state.live)
     card = next(live, None)
     return None if card is None else card_text(card.token, desk.programme)

@@ -1,4 +1,6 @@
-"""Demonstration data: an application in every state, by invented people, reviewed and decided by the office's two."""
+"""Demonstration data: an application in every state, by invented people, reviewed and decided by the office's two
+persons.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ SeedStep = Callable[[Issuer, str, OfficePerson, OfficePerson, datetime], None]
 
 
 def seed_applications(issuer: Issuer, accounts: AccountStore, at: datetime) -> int:
-    """Make an application in every state where there is none; return how many were made."""
+    """Make an application in every state if there is none. Return how many were made."""
     if records.counted(issuer, Filter()):
         return 0
     ids = {person.name: person.id for person in accounts.people.list()}
@@ -45,7 +47,7 @@ def seed_applications(issuer: Issuer, accounts: AccountStore, at: datetime) -> i
 
 
 def _is_plain(ground: Ground) -> bool:
-    """Whether a ground wants nothing but papers: what a demonstration can show without figures of a company."""
+    """Return whether a ground needs only papers, so that a demonstration can show it without a company's figures."""
     asks = ground.basis_ends or ground.by_list_only or ground.tier is None
     return not asks and not ground.limbs[0].thresholds and not ground.limbs[0].excludes
 

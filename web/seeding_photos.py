@@ -1,4 +1,4 @@
-"""Demonstration data: pictures of nobody, drawn in the size that the programme asks for on a white ground."""
+"""Demonstration data: pictures of no real person, drawn in the programme's size on a white ground."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _USUAL: Final = (358, 441)
 
 
 def drawn_photo(rule: PhotoRule | None, number: int) -> bytes:
-    """Return the JPEG of an invented face, another for each number."""
+    """Return the JPEG of an invented face, different for each number."""
     width, height = _USUAL if rule is None else (rule.width, rule.height)
     picture = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""Demonstration data: what a program that calls the API is tried with: a token, and a card for each answer."""
+"""Demonstration data for a program that calls the API: a token, and a card for each answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from web.seeding_photos import drawn_photo
 
 RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID, Right.BOOKINGS, Right.STATEMENT})
 POINT: Final = "gym"
-"""Where the sandbox's device stands; the token is good at every point."""
+"""The point of the sandbox's device. The token is valid at every point."""
 _LIFE: Final = timedelta(days=365)
 _REVOKED, _SUSPENDED = 900, 901
 """Numbers of the two invented holders whose cards are out of use."""
@@ -28,7 +28,7 @@ _REVOKED, _SUSPENDED = 900, 901
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What is kept of it: the token of an invented organisation's server, and the texts of cards out of use."""
+    """The stored part: the token of an invented organisation's server, and the texts of cards out of use."""
 
     token: str = field(repr=False)
     revoked: str
@@ -47,7 +47,7 @@ class Try:
 
 
 def seed_sandbox(issuer: Issuer, accounts: AccountStore, at: datetime) -> Sandbox:
-    """Add an organisation's server and two holders whose cards were stopped; the next publication says so."""
+    """Add an organisation's server and two holders whose cards were stopped. The next publication includes them."""
     rights = {EVERYWHERE: RIGHTS}
     _, token = accounts.integrators.add("Sandbox", rights, expires_at=at + _LIFE, by=BY, at=at)
     texts = {}
@@ -61,7 +61,7 @@ def seed_sandbox(issuer: Issuer, accounts: AccountStore, at: datetime) -> Sandbo
 
 
 def tries(issuer: Issuer, holders: tuple[DemoHolder, ...], sandbox: Sandbox) -> list[Try]:
-    """Return a card for each answer that a program at a counter has to know; the spent card is the last holder's."""
+    """Return a card for each answer that a program at a counter must handle. The spent card is the last holder's."""
     silver, spent = (printed_text(issuer, one) or "" for one in holders[-2:])
     gold = printed_text(issuer, holders[1]) or ""
     return [
@@ -79,7 +79,7 @@ def tries(issuer: Issuer, holders: tuple[DemoHolder, ...], sandbox: Sandbox) -> 
 
 
 def sandbox_text(server: str, code: str, sandbox: Sandbox, found: list[Try]) -> str:
-    """Return all that a program needs, as JSON: server, token, a device's one-time code, what to try."""
+    """Return everything that a program needs, as JSON: server, token, a device's one-time code, things to try."""
     told = {
         "server": server,
         "token": sandbox.token,

@@ -1,7 +1,7 @@
 """Demonstration data: a day at the counters, so that every page has something to show.
 
-Photos, visits that are spent, a flight of today, an event, a request: all by the calls that a department's server
-makes, through the rules, by a clock of this day's earlier hours.
+Photos, used-up visits, a flight of today, an event, a request: all by the calls of a department's server, through the
+rules, with a clock of earlier hours of this day.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _PHONE: Final = "13800000001"
 
 
 class Desk:
-    """A department's own server, as the demonstration needs one: it checks in, books and takes requests.
+    """A department's own server for the demonstration: it checks in, makes bookings and takes requests.
 
-    `sequence` takes what was logged into the tree, by the same clock: an entry that waits for hours is an incident.
+    `sequence` takes the entries into the tree, by the same clock: an entry that waits for hours would be an incident.
     """
 
     def __init__(self, app: Flask, token: str, base: str, sequence: Callable[[], object]) -> None:
@@ -58,7 +58,7 @@ class Desk:
         self.sequence = sequence
 
     def post(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        """Send a call; RuntimeError with the answer when the call was refused."""
+        """Send a call. Raises RuntimeError, with the answer, if the call was refused."""
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": secrets.token_hex(16)}
         answer = self._client.post(path, json=body, headers=headers, base_url=self._base)
         if answer.status_code != 201:
@@ -69,7 +69,7 @@ class Desk:
 def seed_uses(
     settings: Settings, issuer: Issuer, accounts: AccountStore, holders: tuple[DemoHolder, ...], at: datetime
 ) -> tuple[DemoHolder, ...]:
-    """Make the day up to `at` for the holders and for a further one with spent visits; return all of them."""
+    """Make the day up to `at` for the holders and for a further holder with used-up visits. Return all of them."""
     began = at - BEFORE
     times = visits_of_this_month(issuer.programme, at)
     spent = seed_holder(issuer, holders[-1].tier, len(holders), began)
@@ -103,7 +103,7 @@ def visits_of_this_month(programme: Programme, at: datetime) -> list[datetime]:
 def _desk(
     settings: Settings, issuer: Issuer, accounts: AccountStore, clock: FixedClock, until: datetime
 ) -> Iterator[Desk]:
-    """Open a verifier of these settings by a clock of its own, and a server of a department that calls it."""
+    """Open a verifier of these settings with its own clock, and a department's server that calls it."""
     verifier = _with_cards(open_verifier(settings, clock), issuer)
     try:
         _keep_notices(verifier, until)
@@ -116,14 +116,16 @@ def _desk(
 
 
 def _sequence(settings: Settings, verifier: Verifier, clock: FixedClock) -> None:
-    """Take what was logged into the tree some seconds later, as the background work would have done."""
+    """Take the entries into the tree some seconds later, as the background work would have done."""
     clock.advance(_SECONDS)
     if (sequencing := log_sequencing(settings, verifier.programme.issuer, verifier.ledger, clock)) is not None:
         sequencing.once()
 
 
 def _keep_notices(verifier: Verifier, at: datetime) -> None:
-    """Keep this year's notice of every check-up and retreat, so that a receipt can be sent in; the next is awaited."""
+    """Keep this year's notice of every check-up and retreat, so that a receipt can be sent. The next notice is
+    awaited.
+    """
     programme, year = verifier.programme, at.astimezone(verifier.programme.zone).year
     whole = date(year, 1, 1), date(year, 12, 31)
     for one in programme.services.values():
@@ -141,7 +143,7 @@ def _number_of(issuer: Issuer, holder: DemoHolder) -> str:
 
 
 def _fly(desk: Desk, issuer: Issuer, holder: DemoHolder, at: datetime) -> None:
-    """Book a departure of today by telephone: the lounge finds the passenger by one scan, or in the day's list."""
+    """Book a departure of today by telephone. The lounge finds the passenger by one scan, or in the day's list."""
     zone = issuer.programme.zone
     end = at.astimezone(zone).replace(hour=23, minute=55, second=0, microsecond=0)
     leaves = min((at + _AHEAD).astimezone(zone).replace(second=0, microsecond=0), end)
@@ -163,14 +165,14 @@ def _fly(desk: Desk, issuer: Issuer, holder: DemoHolder, at: datetime) -> None:
 
 
 def _ask(desk: Desk, issuer: Issuer, holder: DemoHolder) -> None:
-    """Ask for help with a matter, as taken on the telephone."""
+    """Request help with a matter, as by telephone."""
     fields = {"phone": _PHONE, "case": "子女入学手续需要协调，请回电。"}
     body = {"service": "steward-case", "card_number": _number_of(issuer, holder), "called_back": True}
     desk.post("/v1/requests", {**body, "fields": fields})
 
 
 def _keep_event(desk: Desk, programme: Programme, at: datetime) -> None:
-    """Keep an event of next week that holders may sign up for."""
+    """Keep an event of next week, for holders to sign up."""
     starts = (at + _DAY_AFTER).astimezone(programme.zone).replace(hour=14, minute=30, second=0, microsecond=0)
     desk.post("/v1/events", {
         "code": f"HR-{starts:%Y-%m}",

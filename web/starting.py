@@ -1,4 +1,4 @@
-"""Starting the service: what cannot be started says so in two lines, and the server that loads it stops for good."""
+"""Starts the service. If it cannot be started, it says so in two lines, and the server that loads it stops for good."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from web.app import create_application
 from web.standing import refuse_mistyped
 
 BOOT_ERROR: Final = 3
-"""The exit by which gunicorn knows that starting again would not help."""
+"""The exit code by which gunicorn knows that another start would not help."""
 
 _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (SettingsError, "the README lists the settings"),
@@ -36,20 +36,21 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 class ChangingApplication:
-    """The application, made anew at the instant from which the programme's next version holds; no process ends for it.
+    """The application, which is made again when the programme's next version comes into force. No process ends for
+    this.
 
-    Requests of that instant wait until the new one is made; those that began before are answered by the old one.
+    Requests at that instant wait until the new application is made. Earlier requests are answered by the old one.
     """
 
     def __init__(self, environ: Mapping[str, str], settings: Settings, clock: Clock) -> None:
-        """Make the application of now."""
+        """Make the present application."""
         self._environ, self._clock = environ, clock
         self._changes_at = settings.programme_from
         self._lock = Lock()
         self.application = create_application(settings, clock)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request by the programme that holds now."""
+        """Answer a request by the programme in force now."""
         if self._changes_at is not None and self._clock.now() >= self._changes_at:
             with self._lock:
                 if self._changes_at is not None:
@@ -59,7 +60,9 @@ class ChangingApplication:
 
 
 def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | ChangingApplication:
-    """Return the application that the environment describes; exits with BOOT_ERROR and a remedy where it cannot."""
+    """Return the application that the environment describes. If it cannot be made, exit with BOOT_ERROR and a
+    remedy.
+    """
     try:
         used = clock or SystemClock()
         settings = load_settings(environ, used)
@@ -67,7 +70,7 @@ def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | Cha
         refuse_mistyped(settings)
         if settings.programme_next is None:
             return create_application(settings, clock)
-        load_programme(settings.programme_next)  # a fault in the next version is told now, not at its instant
+        load_programme(settings.programme_next)  # A fault in the next version is reported now, not at its instant
         return ChangingApplication(environ, settings, used)
     except Exception as error:
         if (hint := _hint(error)) is None:
@@ -77,6 +80,6 @@ def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | Cha
 
 
 def _hint(error: Exception) -> str | None:
-    """Return the remedy; None for an unknown error. An error that brings a hint keeps that hint."""
+    """Return the remedy, or None for an unknown error. An error with its own hint keeps this hint."""
     said = getattr(error, "hint", "")
     return str(said) or next((hint for kind, hint in _HINTS if isinstance(error, kind)), None)

@@ -1,7 +1,8 @@
-"""Traces by OpenTelemetry, where YUNJU_TRACES_URL names a collector: a span a request, within it the ledger's calls.
+"""Traces by OpenTelemetry, if YUNJU_TRACES_URL names a collector: a span for each request, and in it the ledger's
+calls.
 
-Nothing here is imported while the setting is unset, and no call takes another way then. A span tells method, route,
-status and the request's id: no address as it was asked, no token, no name.
+Nothing here is imported while the setting is unset, and no call then takes another way. A span has the method, the
+route, the status and the request's id, but no address as requested, no token and no name.
 """
 
 from __future__ import annotations
@@ -28,20 +29,20 @@ _FAULT: Final = 500
 
 
 class Traces:
-    """Where spans go; made in each worker after the fork, since a thread sends them.
+    """Sends spans. Each worker makes one after the fork, because a thread does the sending.
 
-    Sampling and limits are the SDK's own, by its variables (`OTEL_TRACES_SAMPLER=traceidratio`, …). While the collector
-    is away spans are dropped, and nobody waits.
+    Sampling and limits are the SDK's own, set by its variables (`OTEL_TRACES_SAMPLER=traceidratio`, …). While the
+    collector is away, spans are dropped, and nobody waits.
     """
 
     def __init__(self, url: str, version: str) -> None:
-        """Send spans to `url`, whole as the collector takes them (`http://127.0.0.1:4318/v1/traces`)."""
+        """Send spans to `url`, the collector's full address (`http://127.0.0.1:4318/v1/traces`)."""
         self.provider = TracerProvider(resource=Resource({"service.name": "yunju", "service.version": version}))
         self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
         self._tracer = self.provider.get_tracer("yunju", version)
 
     def requests(self, app: Flask) -> None:
-        """Give each request of an application a span, which begins a trace of its own."""
+        """Give each request of an application a span, which begins its own trace."""
         answer = app.wsgi_app
 
         def traced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -52,7 +53,7 @@ class Traces:
         app.after_request(_describe)
 
     def ledger(self, ledger: Ledger) -> None:
-        """Give each call of a ledger a span within the request's."""
+        """Give each call of a ledger a span within the request's span."""
         for name in LEDGER_CALLS:
             setattr(ledger, name, self._spanned(f"ledger.{name}", getattr(ledger, name)))
 
@@ -66,7 +67,7 @@ class Traces:
 
 
 def _describe(response: Response) -> Response:
-    """Tell in the request's span what was asked, by its route, and how it was answered."""
+    """Add the route of the request and its answer to the request's span."""
     asked, span = current_request(), get_current_span()
     route = "unmatched" if asked.url_rule is None else asked.url_rule.rule
     span.update_name(f"{asked.method} {route}")

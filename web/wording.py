@@ -1,4 +1,6 @@
-"""The pages' words, one flat JSON file a language: `key` to text, `{name}` where a value goes. A test compares keys."""
+"""The pages' words, one flat JSON file for each language: `key` to text, with `{name}` for a value. A test compares the
+keys.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,13 @@ from flask import current_app
 from edge.strictjson import loads
 
 LANGUAGES: Final = ("zh", "en")
-"""Chinese first: a browser that asks for no language gets Chinese, unless the programme begins with another."""
+"""Chinese first: a browser that names no language gets Chinese, unless the programme begins with another language."""
 FIRST_LANGUAGE: Final = "YUNJU_FIRST_LANGUAGE"
 """The application's own note of the programme's first language."""
 
 FOLDER: Final = Path(__file__).parent / "translations"
 PAGES: Final = FOLDER / "pages"
-"""The words of pages that are made on the server: `<area>.<language>.json` each; no script is given them."""
+"""The words of pages that the server makes: `<area>.<language>.json` each. No script gets them."""
 
 Wording = Mapping[str, Mapping[str, str]]
 
@@ -28,7 +30,7 @@ _NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet", "door")
 
 
 def first_language() -> str:
-    """Return the language for a browser that asks for none: the programme's first language that the pages speak."""
+    """Return the language for a browser that names none: the programme's first language that the pages have."""
     return str(current_app.config.get(FIRST_LANGUAGE, LANGUAGES[0]))
 
 
@@ -54,11 +56,11 @@ _PARTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "check": _for_check,
     "audit": _for_audit,
 }
-"""Pages that are given only the words they use: a phone loads no auditor's vocabulary."""
+"""Pages that get only the words that they use: a phone loads no auditor's words."""
 
 
 def words_named(wording: Wording, name: str) -> Mapping[str, str] | None:
-    """Return the words of a language (`zh`) or of a page in a language (`wallet-zh`); None for any other name."""
+    """Return the words of a language (`zh`) or of a page in a language (`wallet-zh`), or None for any other name."""
     page, _, language = name.rpartition("-")
     if language not in wording or (page and page not in _PARTS):
         return None
@@ -67,12 +69,12 @@ def words_named(wording: Wording, name: str) -> Mapping[str, str] | None:
 
 
 def word_files(wording: Wording) -> tuple[str, ...]:
-    """Return the names under which words are served, without their ending."""
+    """Return the names under which words are served, without their file ending."""
     return tuple(f"{page}{language}" for page in ("", *(f"{name}-" for name in _PARTS)) for language in wording)
 
 
 class WordingError(ValueError):
-    """A file of translations is not a flat object of texts; the text names the file."""
+    """A file of translations is not a flat object of texts. The text names the file."""
 
 
 def load_wording(folder: Path = FOLDER) -> Wording:
@@ -81,7 +83,9 @@ def load_wording(folder: Path = FOLDER) -> Wording:
 
 
 def load_page_wording(folder: Path = PAGES) -> Wording:
-    """Return the words of pages made on the server, those of scripts among them; WordingError also for a key twice."""
+    """Return the words of pages that the server makes, including those of scripts. Raises WordingError also for a
+    repeated key.
+    """
     found = {language: dict(words) for language, words in load_wording(folder.parent).items()}
     for language, words in found.items():
         for path in sorted(folder.glob(f"*.{language}.json")):

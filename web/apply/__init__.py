@@ -1,1 +1,3 @@
-"""The public pages for applicants: which tier, the application in steps, its status. They work without a script."""
+"""The public pages for applicants: the self-check, the application in steps, and its status. They work without a
+script.
+"""

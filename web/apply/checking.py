@@ -1,4 +1,4 @@
-"""The self-check: which tier somebody may apply for. The page reads the address alone; no answer is kept."""
+"""The self-check: for which tier a person may apply. The page reads only the address, and keeps no answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from issuer.register.identity import IdType
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure that is asked for: what it is called, its unit, what was typed, and a fault (a key of the words)."""
+    """A figure to fill in: its name, its unit, the typed text, and a fault (a key of the words)."""
 
     code: str
     name: Text
@@ -28,7 +28,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """One self-check, as far as the address tells: the answer is None until something was ticked."""
+    """One self-check, as far as the address says. The answer is None until something was ticked."""
 
     groups: frozenset[str]
     choices: tuple[tuple[Ground, Limb], ...]
@@ -42,7 +42,7 @@ class SelfCheck:
 
 
 def check_of(programme: Programme, told: MultiDict[str, str], today: date) -> SelfCheck:
-    """Return the self-check that an address tells; values that the programme does not know are left out."""
+    """Return the self-check in an address. Values that the programme does not know are left out."""
     groups = frozenset(told.getlist("group")) & programme.applying.groups.keys()
     choices = tuple(_choices(programme, groups))
     names = {f"{ground.code}.{limb.code}" for ground, limb in choices}

@@ -1,4 +1,4 @@
-"""The forms of an application: person, employer, ground, a paper, the status page's two fields."""
+"""The forms of an application: person, employer, ground, a paper, and the two fields of the status page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ID_TYPES = [option(kind.value, f"apply.id.{kind.value}") for kind in IdType]
 
 
 class PersonForm(StaffForm):
-    """Who applies. A number is never shown again: after any fault the applicant types the number again."""
+    """The applicant. A number is never shown again: after any fault, the applicant types it again."""
 
     name = StringField("apply.name", [Needed(), Longest(60)], filters=[stripped])
     id_type = RadioField("apply.id-type", [Needed()], choices=ID_TYPES, default=IdType.RESIDENT_ID.value)
@@ -38,7 +38,7 @@ class GroundForm(StaffForm):
 
 
 class PaperForm(StaffForm):
-    """What the applicant says of one paper, and a file of that paper."""
+    """The applicant's data about one paper, and a file of this paper."""
 
     variant = RadioField("apply.variant", [Optional()], choices=[], validate_choice=False)
     begins = DateField("apply.begins", [Optional()])

@@ -1,4 +1,4 @@
-"""`/apply`: the routes of the public pages. What is typed goes to `issuer.applications`; nothing is decided here."""
+"""`/apply`: the routes of the public pages. The typed values go to `issuer.applications`; nothing is decided here."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _begin(found: Blueprint, pages: ApplyPages) -> None:
         except BadField as error:
             refuse(form[error.field], f"apply.bad-{error.field.replace('_', '-')}")
             return pages.page("person", 422, form=form)
-        session.clear()  # closes what this browser had opened; no earlier cookie opens this application
+        session.clear()  # Closes what this browser had opened; no earlier cookie opens this application
         session[HELD], session[SHOWN] = begun.id, begun.code
         if ground and (ground, limb) in _limbs(pages.issuer):
             service.choose_ground(pages.issuer, begun.id, ground, limb, at=at, by=service.APPLICANT)
@@ -148,4 +148,4 @@ def _status_page(pages: ApplyPages, held: Application) -> ResponseReturnValue:
 
 
 _TOLD: Final = frozenset({"begin", "submit", "claim", "ask", "supply", "forward", "approve", "refuse", "withdraw"})
-"""The steps of an application that its applicant is shown, with their days; never who took a step."""
+"""The steps of an application that its applicant sees, with their days, but never who took a step."""

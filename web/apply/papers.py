@@ -1,4 +1,4 @@
-"""The papers of an application: what is told and sent of each, the form to print, the handing in."""
+"""The papers of an application: the data and files of each, the form to print, and the handing in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from web.staff.forms import Said, StaffForm
 from web.staff.refusals import said
 
 FORM_SPARE: Final = 200_000
-"""Bytes of an upload's form beside the file itself."""
+"""The bytes of an upload's form besides the file itself."""
 
 
 def add_papers(found: Blueprint, pages: ApplyPages) -> None:
@@ -98,7 +98,7 @@ def _add_handing_in(found: Blueprint, pages: ApplyPages) -> None:
 
 
 def _take(pages: ApplyPages, held: Application, asked: Requirement) -> str | None:
-    """Keep what was told and sent of a paper; return the fault to show beside the paper, or None if all was taken."""
+    """Keep the data and the file of a paper. Return the fault to show beside the paper, or None if all was accepted."""
     form = PaperForm()
     if form.begins.errors or form.ends.errors or not form.validate():
         return Said("apply.bad-day")

@@ -1,4 +1,6 @@
-"""What the public pages share: the frame, the issuer, the application that a browser opened, limits on guesses."""
+"""The shared part of the public pages: the frame, the issuer, the application that a browser opened, limits on
+guesses.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ CHANGING: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
 
 
 class ApplyPages:
-    """What the views share: the frame, the issuer, and a limit on guesses."""
+    """The shared part of the views: the frame, the issuer, and a limit on guesses."""
 
     def __init__(self, staff: StaffFrame, issuer: Issuer, settings: Settings) -> None:
         self.staff = staff
@@ -44,11 +46,11 @@ class ApplyPages:
         self._guesses.require(client_key(request, self._proxies))
 
     def limit_begins(self) -> None:
-        """Bound how many applications are begun from one place."""
+        """Limit how many applications are begun from one place."""
         self._begins.require(client_key(request, self._proxies))
 
     def limit_uploads(self) -> None:
-        """Bound how many files come from one place."""
+        """Limit how many files come from one place."""
         self._uploads.require(client_key(request, self._proxies))
 
     def limit_pieces(self) -> None:
@@ -56,7 +58,7 @@ class ApplyPages:
         self._pieces.require(client_key(request, self._proxies))
 
     def held(self) -> Application | None:
-        """Return the application that this browser opened, or None if it opened none."""
+        """Return the application that this browser opened, or None."""
         held = session.get(HELD)
         if not isinstance(held, str):
             return None
@@ -79,5 +81,5 @@ class ApplyPages:
         return response
 
     def refused(self, error: RefusedError) -> None:
-        """Put a refusal onto the next page in the page's language: the service's own words are English."""
+        """Show a refusal on the next page, in the page's language. The service's own words are English."""
         self.staff.tell("apply.refused", "no", said=said(str(error), "", page_language())["said"])

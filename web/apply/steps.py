@@ -91,7 +91,7 @@ def _ground_chosen(pages: ApplyPages, held: Application, form: GroundForm, at: d
         return pages.staff.go("/apply/ground")
     asked = _measures(pages, held)
     if changed and asked and not any(request.form.get(f"m-{code}") for code, _, _ in asked):
-        return pages.staff.go("/apply/ground")  # the limb was chosen; its figures are asked for next
+        return pages.staff.go("/apply/ground")  # The limb was chosen; its figures come next
     try:
         typed = {code: request.form.get(f"m-{code}", "")[:40] for code, _, _ in asked}
         facts = checked_facts(typed, {code: unit for code, _, unit in asked})

@@ -1,6 +1,7 @@
-"""Auditors' pages: each a frame for its script, which asks the API with the session's cookie. No data of the log here.
+"""Auditors' pages: each is a frame for its script, which asks the API with the session's cookie. No data of the log is
+here.
 
-They are for people who signed in with the right `audit`.
+They are for signed-in people with the right `audit`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ MARKS: Final = (
     "operator-unproved", "companions-over",
     "declared", "channel:counter", "channel:wallet", "channel:telephone",
 )  # fmt: skip
-"""The marks that the search offers by name; any other can be asked for in the address."""
+"""The marks that the search offers by name. Any other mark can be given in the address."""
 _DOORS: Final = {
     "audit": "list",
     "audit-figures": "chart",
@@ -47,11 +48,11 @@ _DOORS: Final = {
     "audit-report": "print",
     "audit-names": "person",
 }
-"""The pages of the navigation, each with its sign."""
+"""The pages of the navigation, each with its icon."""
 
 
 def audit_pages(settings: Settings, programme: Programme, staff: StaffFrame) -> Blueprint:
-    """Return the pages, for whoever signed in and may audit."""
+    """Return the pages, for signed-in people who may audit."""
     found = staff.blueprint("audit")
     wording = load_wording()
     shared = shared_config(settings, programme) | _words_of(programme)
@@ -73,7 +74,7 @@ def audit_pages(settings: Settings, programme: Programme, staff: StaffFrame) -> 
 
 
 def names_of_desks(accounts: AccountStore) -> dict[str, object]:
-    """Return what the log's ids of devices and staff are called: a desk by label and point, an operator by number."""
+    """Return the names of the log's ids of devices and staff: a desk by label and point, an operator by number."""
     devices = {one.id: {"label": one.label, "point": one.point} for one in accounts.devices.list()}
     servers = {one.id: {"label": one.label, "point": ""} for one in accounts.integrators.list()}
     return {
@@ -88,7 +89,7 @@ def _of_caller(caller: Caller, at: datetime, programme: Programme) -> dict[str, 
 
 
 def _words_of(programme: Programme) -> dict[str, object]:
-    """The programme's names for the codes that stand in the log."""
+    """Return the programme's names of the codes in the log."""
     logged = {mode for mode in Mode if mode is not Mode.INFORMATION}
     services = {service.code: service for service in programme.services.values() if service.mode in logged}
     return {

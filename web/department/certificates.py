@@ -1,4 +1,4 @@
-"""`/department/certificates`: certificates that were given in a year, each printed with the name that is typed."""
+"""`/department/certificates`: the certificates of a year, each printed with a typed name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.staff.forms import Longest, Needed, StaffForm, refuse, stripped
 
 
 class NameForm(StaffForm):
-    """The whole name, from the person's papers: this server knows the masked name alone and keeps no other."""
+    """The full name, from the person's papers: this server knows only the masked name, and keeps no other."""
 
     name = StringField("department.certificate.name", [Needed(), Longest(NAME_MOST)], filters=[stripped])
 

@@ -1,4 +1,4 @@
-"""`/department/held`: offline records that wait for a supervisor; released or put aside, for a reason."""
+"""`/department/held`: offline records that wait for a supervisor; released or set aside, for a reason."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from web.staff.forms import Longest, Needed, StaffForm, stripped
 
 RELEASES: Final = ("holder-confirmed", "staff-confirmed", "paper-record", "other")
 REFUSES: Final = ("not-used", "not-allowed", "other")
-"""The reasons for which a record is released, and those for which it is put aside."""
+"""The reasons to release a record, and the reasons to set it aside."""
 
 
 class DecisionForm(StaffForm):
-    """A supervisor's word: the reason says whether the record counts."""
+    """A supervisor's decision. The reason says whether the record counts."""
 
     decision = SelectField("department.held.decision", [Needed()], choices=[])
     note = TextAreaField("department.note", [MayBeEmpty(), Longest(300)], filters=[stripped])
@@ -40,7 +40,7 @@ def decision_form(pages: DeskPages) -> DecisionForm:
 
 
 def add_held(found: Blueprint, pages: DeskPages) -> None:
-    """Add the list of records that wait and the page on which one is decided."""
+    """Add the list of waiting records, and the page for the decision on one of them."""
     service = OfflineService(pages.verifier, pages.staff.authenticate.store)
 
     @found.get("/department/held")

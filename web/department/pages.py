@@ -1,4 +1,4 @@
-"""The departments' blueprint: every page of `/department`, each behind its right, and their lines of the navigation."""
+"""The departments' blueprint: every page of `/department`, each with its right, and their lines in the navigation."""
 
 from __future__ import annotations
 

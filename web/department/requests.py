@@ -1,4 +1,4 @@
-"""`/department`: requests and matters, ordered by due time; the page of one matter, its steps and its acts."""
+"""`/department`: requests and matters by due time; the page of one matter with its steps and acts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAYS_MOST: Final = 365
 
 
 def note_field() -> TextAreaField:
-    """Return the note that every act may carry; erased 30 days later."""
+    """Return the field of the note that every act may carry. The note is erased 30 days later."""
     return TextAreaField("department.note", [MayBeEmpty(), Longest(NOTE_MOST)], filters=[stripped])
 
 
@@ -44,20 +44,22 @@ class ListFilter(FilterForm):
 
 
 class TakeUpForm(ActForm):
-    """A matter is taken up: its materials are complete, its deadline runs. `days` where the rule names none."""
+    """Takes up a matter: its materials are complete, and its deadline runs. `days`: the limit if the rule names
+    none.
+    """
 
     kind = SelectField("department.kind", [Needed()], choices=[])
     days = StringField("department.days", [MayBeEmpty()], filters=[figures])
     note = note_field()
 
     def limit(self) -> float | None:
-        """Return the working days that were typed. Raises ValueError for a text that is no number of days."""
+        """Return the typed working days. Raises ValueError for a text that is no number of days."""
         typed = self.days.data
         return None if not typed else days_typed(typed)
 
 
 class HandOverForm(ActForm):
-    """A matter goes to another department."""
+    """Hands a matter to another department."""
 
     department = SelectField("department.to", [Needed()], choices=[])
     note = note_field()
@@ -73,7 +75,7 @@ class CallForm(ActForm):
 
 
 class CloseForm(ActForm):
-    """How a matter ends."""
+    """Closes a matter."""
 
     outcome = SelectField("department.outcome", [Needed()], choices=[])
     note = note_field()
@@ -85,7 +87,7 @@ FORMS: Final[Mapping[str, type[ActForm]]] = {
     "call-back": CallForm,
     "close": CloseForm,
 }
-"""What can be done to a matter on its page."""
+"""The acts on a matter's page."""
 
 
 def add_requests(found: Blueprint, pages: DeskPages) -> None:
@@ -150,12 +152,12 @@ def _filters(pages: DeskPages, desk: MatterDesk, who: Caller) -> ListFilter:
     form.department.choices = [option("", any_one), *pages.department_choices(mine)]
     form.service.choices = [option("", any_one), *(option(one.code, pages.say(one.name)) for one in services)]
     if len(mine) < 2:
-        del form.department  # a person with one department is not asked for the department
+        del form.department  # A person with one department is not asked for the department
     return form
 
 
 def _forms(pages: DeskPages, opened: OpenedMatter) -> dict[str, ActForm]:
-    """Return the forms of a matter's page, each filled with what was sent to it."""
+    """Return the forms of a matter's page, each filled with the values sent to it."""
     act = request.path.rpartition("/")[2]
     forms = {name: kind(request.form if name == act else None, prefix=f"{name}-") for name, kind in FORMS.items()}
     hand_over, close, take_up = forms["hand-over"], forms["close"], forms["take-up"]
@@ -180,7 +182,7 @@ def _page(
 ) -> ResponseReturnValue:
     rule = None if opened.service is None else opened.service.request
     labels = {} if rule is None else {one.code: pages.say(one.label) for one in rule.fields}
-    if opened.fields is not None and "beneficiary" in opened.fields:  # of a counter's matter
+    if opened.fields is not None and "beneficiary" in opened.fields:  # Of a counter's matter
         labels |= {name: pages.say(text) for name, text in _OF_COUNTERS.items()}
         whom = BENEFICIARIES.get(Beneficiary(opened.fields["beneficiary"]))
         opened = replace(opened, fields={**opened.fields, "beneficiary": pages.say(whom)})
@@ -188,7 +190,7 @@ def _page(
 
 
 def days_typed(text: str) -> float:
-    """Return working days, half ones too. Raises ValueError for anything else."""
+    """Return working days, also half days. Raises ValueError for anything else."""
     days = float(text)
     if not 0 < days <= DAYS_MOST:
         raise ValueError("no number of working days")
@@ -196,7 +198,7 @@ def days_typed(text: str) -> float:
 
 
 def _holds(form: ActForm, opened: OpenedMatter) -> bool:
-    """Check a form against its matter: whether a note can be kept, whether working days must be told."""
+    """Check a form against its matter: whether a note can be kept, and whether working days are required."""
     if form.note.data and not opened.takes_notes:
         refuse(form.note, "department.no-notes")
     if isinstance(form, TakeUpForm) and opened.limit_days is None:
@@ -209,7 +211,7 @@ def _holds(form: ActForm, opened: OpenedMatter) -> bool:
 
 
 def _done(desk: MatterDesk, who: Caller, opened: OpenedMatter, form: ActForm) -> Callable[[], object]:
-    """Return the act that a form asks for, to be called."""
+    """Return the act that a form asks for, as a function."""
     at, operation = request_instant(), operation_sent()
 
     def stage(name: str, **told: str | float | None) -> Stage:

@@ -1,4 +1,4 @@
-"""What the pages of departments and booking desks share: names, terms, operations, problems told as notices."""
+"""The shared part of the pages of departments and booking desks: names, terms, operations, problems as notices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from web.staff.frame import StaffFrame
 _OPERATION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UNAVAILABLE: Final = 503
 _NOTICED: Final = frozenset({409, 422, UNAVAILABLE})
-"""Problems that are told on the page they came from; others are a page of their own."""
+"""Problems that are shown on the page of their form. Other problems have a page of their own."""
 TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
     "pdf": "application/pdf",
@@ -36,7 +36,9 @@ _DASH: Final = "—"
 
 
 class ActForm(StaffForm):
-    """One of several forms of a page, told apart by its prefix; the page's token stands beside, unprefixed."""
+    """One of several forms of a page, distinguished by its prefix. The page's token stands beside it without a
+    prefix.
+    """
 
     class Meta(StaffForm.Meta):
         """The blueprint has already checked the token of the post."""
@@ -45,7 +47,7 @@ class ActForm(StaffForm):
 
 
 class DeskPages:
-    """The frame, the verifier, and the values that each of these pages shows."""
+    """The frame, the verifier, and the values that all of these pages show."""
 
     def __init__(self, staff: StaffFrame, verifier: Verifier, room: str) -> None:
         """`room` names the folder of the templates."""
@@ -82,7 +84,7 @@ class DeskPages:
         return "" if text is None else text.in_language(page_language())
 
     def service_name(self, code: str) -> str:
-        """Return a service's name; the code of a service that the programme no longer has."""
+        """Return a service's name, or its code if the programme no longer has it."""
         found = self.programme.services.get(code)
         return code if found is None else self.say(found.name)
 
@@ -92,12 +94,12 @@ class DeskPages:
         return code or "" if found is None else self.say(found.name)
 
     def point_name(self, code: str) -> str:
-        """Return a point's name; for a department's place the department's name."""
+        """Return a point's name, or the department's name for a department's place."""
         found = self.programme.points.get(code)
         return self.department_name(code.removeprefix("dept-")) if found is None else self.say(found.name)
 
     def who_by(self, by: str, caller: str) -> str:
-        """Return the name of the person or the operator who acted, else the kind of caller."""
+        """Return the name of the person or the operator who acted, otherwise the kind of caller."""
         store = self.staff.authenticate.store
         if caller == "person":
             return next((one.name for one in store.people.list() if one.id == by), by)
@@ -105,7 +107,7 @@ class DeskPages:
         return self.staff.word(f"department.by.{caller}") if caller in known else by
 
     def left(self, matter: Matter) -> int | None:
-        """Return how many working days a matter has left; negative once late, or None if nothing is promised."""
+        """Return the working days that a matter has left: negative if late, or None if nothing is promised."""
         if matter.deadline is None:
             return None
         at, zone = request_instant(), self.programme.zone
@@ -113,11 +115,11 @@ class DeskPages:
         return min(days, -1) if matter.overdue(at) else max(days, 0)
 
     def provisional(self, at: datetime | None) -> bool:
-        """Whether a deadline lies in a year whose holidays are not announced."""
+        """Return whether a deadline lies in a year whose holidays are not announced."""
         return at is not None and not is_announced(self.programme, at.astimezone(self.programme.zone).date())
 
     def act(self, path: str, done: str, do: Callable[[], object]) -> BaseResponse:
-        """Do one act and redirect: a notice says that the act was done, or why not."""
+        """Do one act and redirect. A notice says that the act was done, or why not."""
         try:
             do()
         except Problem as problem:
@@ -129,9 +131,9 @@ class DeskPages:
         return self.staff.go(path)
 
     def again(self, template: str, problem: Problem, **values: object) -> Response:
-        """Return a form's page with what was typed, and what speaks against it now; other problems are raised.
+        """Return a form's page with the typed values and the reason against them. Other problems are raised.
 
-        What nobody could answer for is sent again as the same operation.
+        If nobody could answer, the form is sent again as the same operation.
         """
         if problem.status not in _NOTICED:
             raise problem
@@ -140,7 +142,7 @@ class DeskPages:
         return self.page(template, problem.status, refused=self.problem_words(problem), **values)
 
     def tell_problem(self, problem: Problem) -> None:
-        """Put a problem's words onto the next page."""
+        """Show a problem's words on the next page."""
         self.staff.tell(self.problem_words(problem), "no")
 
     def problem_words(self, problem: Problem) -> str:
@@ -149,7 +151,7 @@ class DeskPages:
         return {"zh": kind.zh, "en": f"{kind.en}. {kind.hint}"}[page_language()]
 
     def file(self, body: str | bytes, name: str, kind: str) -> ResponseReturnValue:
-        """Return a file for the reader to save, under our file name."""
+        """Return a file for the reader to save, with this product's file name."""
         headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"', "Cache-Control": "no-store"}
         return Response(body, content_type=TYPES[kind], headers=headers)
 
@@ -159,23 +161,23 @@ class DeskPages:
 
 
 def choices_of(pages: DeskPages, keys: Mapping[str, str], *, choose: bool = True) -> list[Any]:
-    """Return the choices of a select in the page's language, value to key; first, where wanted, an empty choice."""
+    """Return the choices of a select in the page's language, value to key. An empty choice comes first if wanted."""
     first = [option("", pages.staff.word("department.choose"))] if choose else []
     return first + [option(value, pages.staff.word(key)) for value, key in keys.items()]
 
 
 def new_operation() -> str:
-    """Return a fresh operation id. A form carries the id, so that a second click asks for the same operation."""
+    """Return a new operation id. A form carries the id, so that a second click asks for the same operation."""
     return secrets.token_urlsafe(24)
 
 
 def operation_sent() -> str:
-    """Return the operation id of the form that was sent; a fresh id when the form carries no usable id."""
+    """Return the operation id of the sent form, or a new id if the form carries no usable id."""
     sent = request.form.get("operation", "")
     return sent if _OPERATION.fullmatch(sent) else new_operation()
 
 
 def known(departments: Iterable[str], asked: str | None) -> tuple[str, ...]:
-    """Return the one department that the address asks for where the caller has it, else all of the caller's."""
+    """Return the one department in the address if the caller has it, otherwise all departments of the caller."""
     mine = tuple(departments)
     return (asked,) if asked in mine and asked is not None else mine

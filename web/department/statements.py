@@ -1,4 +1,4 @@
-"""`/department/statements`: a department's month and its points', to be saved as files; months are closed here."""
+"""`/department/statements`: the month of a department and its points, as files to save. Months are closed here."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def add_statements(found: Blueprint, pages: DeskPages) -> None:
 
 
 def _month(pages: DeskPages, asked: str) -> str:
-    """Return the month that was asked for, else the month before the present month: that month is settled now."""
+    """Return the month in the address, otherwise the month before the present one, which is settled now."""
     if _MONTH.fullmatch(asked):
         return asked
     today: date = request_instant().astimezone(pages.programme.zone).date()

@@ -43,7 +43,7 @@ def add_subscribers(found: Blueprint, pages: DeskPages) -> None:
 
 
 def year_asked(pages: DeskPages) -> str:
-    """Return the year that the address asks for, else the present year."""
+    """Return the year in the address, otherwise the present year."""
     asked = request.args.get("year", "")
     today = request_instant().astimezone(pages.programme.zone).date()
     return asked if _YEAR.fullmatch(asked) else f"{today.year}"

@@ -1,4 +1,4 @@
-"""`/department/new`: a request that somebody makes on the telephone, with the fields that its service asks for."""
+"""`/department/new`: a request made on the telephone, with the fields that its service asks for."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _asked(pages: DeskPages, who: Caller, service: Service, department: str) -> 
 
 
 def _words(pages: DeskPages, requested: Requested) -> str:
-    """Why a request was refused, as the counter says it."""
+    """Return why a request was refused, in the counter's words."""
     told = request_answer(pages.verifier.answering, requested, request_instant(), names=False)
     language = page_language()
     return f"{getattr(told.message, language)} {getattr(told.hint, language)}".strip()

@@ -1,4 +1,4 @@
-"""`/desk/bookings/<id>`: one booking, changed, delayed, cancelled, opened again, noted as missed."""
+"""`/desk/bookings/<id>`: one booking: changed, delayed, cancelled, reopened, recorded as missed."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ from web.pages import page_language
 from web.staff.forms import Longest, Needed, StaffForm, figures, refuse, stripped
 
 CANCELS: Final = tuple(one for one in get_args(CancelReason) if one != "card-ended")
-"""Why a desk cancels. The system alone says that a card ended."""
+"""Why a desk cancels. Only the system itself gives the reason that a card ended."""
 
 
 class DelayForm(ActForm):
-    """The time that the carrier or the organiser tells."""
+    """The new time of the carrier or the organiser."""
 
     expected = StringField("desk.expected", [Needed()], filters=[figures])
 
 
 class CancelForm(ActForm):
-    """Why a booking is given up. The form asks for a tick, because another holder may take the hour at once."""
+    """Why a booking is cancelled. The form asks for a tick, because another holder may take the hour at once."""
 
     reason = SelectField("desk.reason", [Needed()], choices=[])
     sure = BooleanField("desk.cancel-sure", [Needed("desk.tick-first")])
 
 
 class ReopenForm(ActForm):
-    """Until when a supervisor opens a booking again, and why."""
+    """Until when a supervisor reopens a booking, and why."""
 
     until = StringField("desk.until-when", [Needed()], filters=[figures])
     note = TextAreaField("desk.why", [Needed(), Longest(500)], filters=[stripped])
@@ -63,7 +63,7 @@ FORMS: Final[Mapping[str, type[ActForm]]] = {"delay": DelayForm, "cancel": Cance
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A booking on its page: its form of fields and the forms of its acts."""
+    """A booking on its page: its form of fields, and the forms of its acts."""
 
     row: DeskBooking
     fields: Sequence[BookingField]
@@ -108,7 +108,9 @@ def add_booking(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
 
 
 def _changed(pages: DeskPages, desk: BookingDesk, who: Caller, told: _Shown, form: StaffForm) -> ResponseReturnValue:
-    """Change a booking as its form says; what speaks against it is told on the same page, with what was typed."""
+    """Change a booking with the form's values. The same page shows reasons against the change, with the typed
+    values.
+    """
     booking, zone = told.row.booking, pages.programme.zone
     rule = pages.programme.booking_rules[desk.service_of(booking).booking or ""]
     fields = with_travel_date(given(form, told.fields, zone), rule.fields, form)
@@ -163,7 +165,9 @@ def _page(pages: DeskPages, desk: BookingDesk, who: Caller, told: _Shown, status
 
 
 def _done(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str, form: ActForm) -> Callable[[], Booked] | None:
-    """Return the act that a form asks for, to be called; None, with a fault at the field, for unreadable values."""
+    """Return the act that a form asks for, as a function. Return None, with a fault at the field, for unreadable
+    values.
+    """
     change, at, zone = BookingAct(operation_sent(), booking), request_instant(), pages.programme.zone
     if isinstance(form, CancelForm):
         return lambda: desk.cancel(who, change, form.reason.data, at)
@@ -175,7 +179,7 @@ def _done(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str, form: 
 
 
 def instant_typed(field: Field, zone: ZoneInfo) -> datetime | None:
-    """Return the local time that was typed; None, with a fault at the field, for a text that is no time."""
+    """Return the typed local time. Return None, with a fault at the field, for a text that is no time."""
     try:
         return datetime.fromisoformat(str(field.data)).replace(tzinfo=zone)
     except (ValueError, OverflowError):
@@ -197,7 +201,7 @@ def _acted(pages: DeskPages, booking: str, act: str, do: Callable[[], Booked]) -
 
 
 def tell(pages: DeskPages, booked: Booked, done: str) -> None:
-    """Put the outcome of a booking onto the next page, in the words of the answer."""
+    """Show the outcome of a booking on the next page, in the words of the answer."""
     told = booking_answer(pages.verifier.answering, booked, done, request_instant(), names=False)
     language = page_language()
     text = f"{getattr(told.message, language)} {getattr(told.hint, language)}".strip()

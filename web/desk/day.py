@@ -33,7 +33,7 @@ class DayFilter(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """The bookings of a local hour, or a run of empty hours until `ends`. `now`: the present lies here."""
+    """The bookings of a local hour, or a run of empty hours until `ends`. `now`: the present time lies here."""
 
     begins: int
     ends: int
@@ -42,7 +42,7 @@ class Hour:
 
 
 def add_day(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
-    """Add the day, the call that the page makes every few seconds, and the list for the door."""
+    """Add the day, the call that the page repeats every few seconds, and the list for the door."""
 
     @found.get("/desk")
     @pages.staff.needs(Right.BOOKINGS)
@@ -95,7 +95,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
 
 
 def asked_day(pages: DeskPages, asked: str) -> date:
-    """Return the local day that was asked for; today for a text that is no day."""
+    """Return the local day in the address, or today for a text that is no day."""
     try:
         return day_asked(asked)
     except InstantError:
@@ -103,7 +103,7 @@ def asked_day(pages: DeskPages, asked: str) -> date:
 
 
 def _hours(pages: DeskPages, told: Day) -> Iterator[Hour]:
-    """Yield the hours of a day; empty hours that follow each other are one item."""
+    """Yield the hours of a day. Consecutive empty hours are one item."""
     zone, local = pages.programme.zone, request_instant().astimezone(pages.programme.zone)
     present = local.hour if local.date() == told.day else None
     by_hour: dict[int, list[DeskBooking]] = {}

@@ -1,4 +1,4 @@
-"""`/desk/events`: a point's events kept, moved and cancelled, and who comes."""
+"""`/desk/events`: the events of a point: added, moved and cancelled, and the people who come."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class EventForm(StaffForm):
 
 
 class NewEventForm(EventForm):
-    """A new event. Holders sign up by the code, so the code never changes."""
+    """A new event. Holders sign up with its code, so the code never changes."""
 
     place = SelectField("desk.event.place", [Needed()], choices=[])
     code = StringField("desk.event.code", [Needed()], filters=[figures])
 
 
 class CancelEventForm(ActForm):
-    """An event is cancelled, with every sign-up."""
+    """Cancels an event with every sign-up."""
 
     sure = BooleanField("desk.event.cancel-sure", [Needed("desk.tick-first")])
 
@@ -109,7 +109,7 @@ def _form_of(pages: DeskPages, seen: EventSeen) -> EventForm:
 
 
 def _asked(pages: DeskPages, form: EventForm) -> EventChange | None:
-    """Return the event that the form tells; None, with a fault at the field, for a value that cannot be read."""
+    """Return the changes in the form. Return None, with a fault at the field, for an unreadable value."""
     zone = pages.programme.zone
     starts_at, ends_at = instant_typed(form.starts_at, zone), instant_typed(form.ends_at, zone)
     seats = form.capacity.data or ""

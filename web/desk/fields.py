@@ -1,4 +1,4 @@
-"""The programme's fields of a booking or a request as a plain form, and typed values as services take them."""
+"""The programme's fields of a booking or a request as a plain form, and typed values in the form of the services."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ from web.staff.forms import Longest, Needed, StaffForm, figures, option, refuse,
 PREFIX: Final = "f-"
 ENDS: Final = "-ends"
 TRAVEL_DATE: Final = "travel_date"
-"""A date that must be the date of the given time: the page asks for the time alone."""
+"""A date that must be the date of the given time: the page asks only for the time."""
 _BETWEEN: Final = re.compile(r"[\n,，、;；]+")
 _MOST: Final = 500
 _PLAIN: Final = frozenset({"card_number", "called_back", "confirmed", "reference"})
 _LINE: Final = 100
 _OF_CARDS: Final = frozenset({"card-unknown", "card-refused"})
-"""Faults of a card, whatever its number: each has words of its own."""
+"""Faults of a card, whatever its number. Each has words of its own."""
 
 
 class FieldsForm(StaffForm):
-    """The card number that was read out, the word that its holder was called back, and the fields of the rule."""
+    """The card number that was read out, the confirmation that its holder was called back, and the fields of the
+    rule.
+    """
 
     card_number = StringField("desk.card-number", [Needed(), Longest(64)], filters=[stripped])
     called_back = BooleanField("desk.called-back", [Needed("desk.call-back-first")])
 
 
 class ChangeForm(StaffForm):
-    """The fields of a booking that stands."""
+    """The fields of an existing booking."""
 
 
 def desk_fields(fields: Iterable[BookingField], service: Service) -> tuple[BookingField, ...]:
-    """Return the fields that a service is asked for, without fields that follow from another field."""
+    """Return the fields of a service, without fields that follow from another field."""
     mine = tuple(one for one in fields if not one.services or service.code in one.services)
     timed = any(one.kind == "datetime" for one in mine)
     return tuple(one for one in mine if not (timed and one.code == TRAVEL_DATE))
@@ -58,10 +60,10 @@ def form_of(
     reference: Reference | None = None,
     sent: bool = True,
 ) -> StaffForm:
-    """Return a form of these fields. `slots`: a time has an end beside it; `declared`: what the holder declares;
-    `reference`: the one number or kind that the service notes of each use.
+    """Return a form of these fields. `slots`: a time has an end beside it. `declared`: the holder's declarations.
+    `reference`: the number or kind that the service records for each use.
 
-    `sent`: whether what was posted, if anything was, is for this form of the page.
+    `sent`: whether the posted values, if any, belong to this form of the page.
     """
     made: dict[str, Field] = {}
     for one in fields:
@@ -88,7 +90,7 @@ def _control(one: BookingField) -> Field:
 
 
 def _reference(rule: Reference) -> Field:
-    """Return the control of a reference: a choice where the programme lists them."""
+    """Return the control of a reference: a choice if the programme lists the values."""
     needed = [Needed()] if rule.required else [MayBeEmpty()]
     label, language = rule.label.in_language(page_language()), page_language()
     if not rule.choices:
@@ -98,7 +100,7 @@ def _reference(rule: Reference) -> Field:
 
 
 def control_attributes(one: BookingField) -> dict[str, object]:
-    """Return what a control carries beside its name: the kind of keyboard, how many lines."""
+    """Return the attributes of a control besides its name: the kind of keyboard, the number of lines."""
     told: dict[str, dict[str, object]] = {
         "phone": {"type": "tel", "inputmode": "tel", "autocomplete": "off"},
         "number": {"inputmode": "numeric", "autocomplete": "off"},
@@ -112,7 +114,9 @@ def control_attributes(one: BookingField) -> dict[str, object]:
 
 
 def given(form: StaffForm, fields: Sequence[BookingField], zone: ZoneInfo) -> dict[str, Any]:
-    """Return the typed values as services take them; unreadable values go as typed, and the service refuses them."""
+    """Return the typed values in the form of the services. Unreadable values go unchanged, and the service refuses
+    them.
+    """
     found: dict[str, Any] = {}
     for one in fields:
         typed = form[PREFIX + one.code].data
@@ -126,7 +130,7 @@ def given(form: StaffForm, fields: Sequence[BookingField], zone: ZoneInfo) -> di
 
 
 def with_travel_date(given_: dict[str, Any], rule_fields: Iterable[BookingField], form: StaffForm) -> dict[str, Any]:
-    """Add the local date of the time that was typed, where the rule asks for both."""
+    """Add the local date of the typed time, if the rule asks for both."""
     codes = {one.code: one.kind for one in rule_fields}
     timed = next((code for code, kind in codes.items() if kind == "datetime" and PREFIX + code in form), None)
     if TRAVEL_DATE in codes and timed is not None and form[PREFIX + timed].data:
@@ -148,7 +152,7 @@ def _read(one: BookingField, typed: str, zone: ZoneInfo) -> object:
 
 
 def _instant(typed: str, zone: ZoneInfo) -> str:
-    """Return a local time as RFC 3339. A text that is no time goes as typed: the service refuses it."""
+    """Return a local time as RFC 3339. A text that is no time goes unchanged, and the service refuses it."""
     try:
         return rfc3339(datetime.fromisoformat(typed).replace(tzinfo=zone))
     except (ValueError, OverflowError):
@@ -156,7 +160,7 @@ def _instant(typed: str, zone: ZoneInfo) -> str:
 
 
 def shown(fields: Mapping[str, Any], rule_fields: Iterable[BookingField], zone: ZoneInfo) -> dict[str, Any]:
-    """Return kept fields as the form's controls hold them."""
+    """Return stored fields in the form of the form's controls."""
     data: dict[str, Any] = {}
     for one in rule_fields:
         value = fields.get(one.code)
@@ -174,12 +178,12 @@ def shown(fields: Mapping[str, Any], rule_fields: Iterable[BookingField], zone: 
 
 
 def local_text(instant: str, zone: ZoneInfo) -> str:
-    """Return an instant as a control for a local time holds it."""
+    """Return an instant in the form of a control for a local time."""
     return datetime.fromisoformat(instant).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
 def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]) -> bool:
-    """Put a service's faults at the fields they are about; False if a fault belongs to no field of the form."""
+    """Show a service's faults at their fields. Return False if a fault belongs to no field of the form."""
     if problem.code == "card-unknown":
         refuse(form["card_number"], "desk.card-unknown")
         return True
@@ -190,7 +194,9 @@ def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]
 
 
 def put_at(form: StaffForm, faults: Iterable[tuple[str, str]], fields: Sequence[BookingField]) -> bool:
-    """Put faults, each with the path of its field, at the fields of the form; False if none has a place there."""
+    """Show faults, each with the path of its field, at the fields of the form. Return False if none has a place
+    there.
+    """
     kinds = {one.code: one for one in fields}
     placed = [_put(form, path, message, kinds) for path, message in faults]
     return any(placed)

@@ -1,4 +1,6 @@
-"""`/desk/missed`: holders who missed bookings often this year, and what the programme says of it. By right `names`."""
+"""`/desk/missed`: holders who often missed bookings this year, and the programme's rule for this. Needs the right
+`names`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def add_missed(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
 
 
 def listing_rules(desk: BookingDesk, point: Point) -> tuple[BookingRule, ...]:
-    """Return the rules of a point's services by which a holder who misses often is listed."""
+    """Return the rules of a point's services that list a holder with many misses."""
     rules = desk.programme.booking_rules
     codes = dict.fromkeys(one.booking or "" for one in desk.services(point))
     return tuple(rules[code] for code in codes if rules[code].missed_listed_from is not None)

@@ -1,4 +1,4 @@
-"""`/desk/notices`: the yearly notices that receipts answer: their days, kept and corrected by the organiser."""
+"""`/desk/notices`: the yearly notices that receipts answer. The organiser keeps and corrects their days."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def add_notices(found: Blueprint, pages: DeskPages) -> None:
 
 
 def _notice(form: NoticeForm) -> Notice | None:
-    """Return the notice that the form tells; None, with a fault at the field, for a value that cannot be."""
+    """Return the notice in the form. Return None, with a fault at the field, for an impossible value."""
     days = {name: _day(form[name]) for name in _DAYS}
     if not _YEAR.fullmatch(form.year.data or ""):
         refuse(form.year, "desk.notice.year-wrong")
@@ -80,5 +80,5 @@ def _day(field: Field) -> date | None:
 
 
 def _point_of(pages: DeskPages, seen: NoticeSeen) -> Point | None:
-    """Return the first point whose receipts answer a notice, for the way there."""
+    """Return the first point whose receipts answer a notice, for the link, or None."""
     return next((one for one in pages.programme.points.values() if seen.service.code in one.services), None)

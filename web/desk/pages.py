@@ -1,4 +1,4 @@
-"""The booking desks' blueprint: every page of `/desk`, each behind its right, and their line of the navigation."""
+"""The booking desks' blueprint: every page of `/desk`, each with its right, and their line in the navigation."""
 
 from __future__ import annotations
 

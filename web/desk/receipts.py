@@ -1,4 +1,4 @@
-"""`/desk/receipts`: a year's receipts to the notice of check-ups, their days, the list for the hospital."""
+"""`/desk/receipts`: a year's receipts to the notice of check-ups, their days, and the list for the hospital."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from web.staff.forms import Needed, StaffForm, figures, refuse
 
 
 class DayForm(StaffForm):
-    """The day that the organiser sets for the receipts that are ticked."""
+    """The day that the organiser sets for the ticked receipts."""
 
     day = StringField("desk.receipt.day", [Needed()], filters=[figures])
 
@@ -58,7 +58,7 @@ def _point(points: tuple[Point, ...]) -> Point:
 
 
 def _year(pages: DeskPages) -> int:
-    """Return the year that the address asks for, else the present year."""
+    """Return the year in the address, otherwise the present year."""
     asked = request.args.get("year", "")
     today = request_instant().astimezone(pages.programme.zone).date()
     return int(asked) if asked.isascii() and asked.isdecimal() and 2000 <= int(asked[:5]) <= 2999 else today.year

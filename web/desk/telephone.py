@@ -1,4 +1,4 @@
-"""`/desk/new`: a booking by telephone: the page first tells what speaks for or against the booking."""
+"""`/desk/new`: a booking by telephone. The page first shows the reasons for or against the booking."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add_telephone_bookings(found: Blueprint, pages: DeskPages, desk: BookingDesk
 
 
 class _Telephone:
-    """One form of a booking by telephone, on its way."""
+    """One form of a booking by telephone while it is filled in."""
 
     def __init__(self, pages: DeskPages, desk: BookingDesk, who: Caller, point: Point, service: Service) -> None:
         self._pages, self._desk, self._who = pages, desk, who
@@ -57,7 +57,7 @@ class _Telephone:
         self._form = form_of(FieldsForm, self._fields, slots=self._rule.slot_most is not None)
 
     def answer(self) -> ResponseReturnValue:
-        """Draw the form, look into what it asks for, or book."""
+        """Draw the form, check what it asks for, or make the booking."""
         form, asks = self._form, request.form.get("do", "")
         if request.method == "POST" and asks == "typing":
             return self._typing()
@@ -80,7 +80,7 @@ class _Telephone:
         return self._told(booked)
 
     def _typing(self) -> ResponseReturnValue:
-        """Tell what is wrong with what has been typed so far; what is still missing is no fault."""
+        """Show the faults of what has been typed so far. A missing value is not a fault yet."""
         foretold = foretell(self._pages.verifier, self._who, self._asked(self._form), request_instant())
         put_at(self._form, foretold.faults, self._fields)
         return self._page(200, foretold=foretold)

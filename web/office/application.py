@@ -1,6 +1,6 @@
-"""One application: papers with their checks, tried limbs, duplicates, notes, history.
+"""One application: papers with their checks, compared limbs, duplicates, notes, history.
 
-And the acts on the application.
+It also has the acts on the application.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
 
 
 def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work: OfficeStep) -> None:
-    """Add the route of one act; the service asks again whether the act is permitted."""
+    """Add the route of one act. The service checks again whether the act is permitted."""
 
     def act(who: Caller, application_id: str) -> ResponseReturnValue:
         seen_by(pages, who, application_id)
@@ -138,7 +138,9 @@ def _page(
 
 
 def _permitted(pages: OfficePages, found: Application, person: OfficePerson) -> Mapping[str, object]:
-    """Return the acts that this person may do now, and the objection to every other act: shown before the click."""
+    """Return the acts that this person may do now, and the objection to every other act. Both are shown before the
+    click.
+    """
     review = review_objection(person, found.department or "", found.claimed_by)
     decide = deciding.objection_to(pages.issuer, found, person)
     working = found.state is State.IN_REVIEW and found.claimed_by == person.id and review is None
@@ -183,7 +185,7 @@ def _check(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
 
 
 def _tell(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
-    """Record the form's values of the ground; values that the form does not ask for stay as they are."""
+    """Record the form's values of the ground. Values that the form does not ask for stay as they are."""
     told: dict[str, object] = {name: _text(name).strip() for name in _WORDS if name in request.form}
     told |= {name: _day(name) for name in ("basis_ends", "permit_ends") if name in request.form}
     if "exclusions" in request.form:
@@ -237,4 +239,4 @@ ACTS: Final[Mapping[str, tuple[Right, OfficeStep]]] = {
     "detach": (Right.APPLICATIONS, _detach),
     "supply": (Right.APPLICATIONS, _supply),
 }
-"""What can be done to an application on its page, and the right that its route asks for."""
+"""The acts on an application's page, and the right of each route."""

@@ -1,4 +1,4 @@
-"""Papers that staff attach to an application of a platform or a list: the route, what is taken of the form, faults."""
+"""Papers that staff attach to an application from a platform or a list: the route, the values of the form, faults."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from web.pages import page_language
 from web.staff.refusals import said
 
 _SPARE = 200_000
-"""Bytes of an upload's form beside the file itself."""
+"""The bytes of an upload's form besides the file itself."""
 
 
 def add_attaching(found: Blueprint, pages: OfficePages) -> None:
-    """Add the route by which a paper is attached."""
+    """Add the route for attaching a paper."""
     most = pages.issuer.programme.applying.file_most_bytes + _SPARE
 
     @found.post("/office/applications/<application_id>/attach")

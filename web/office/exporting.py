@@ -1,6 +1,6 @@
-"""Lists of the office as files for spreadsheets: the worklist as it is narrowed, and cards that end soon.
+"""Lists of the office as files for spreadsheets: the filtered worklist, and cards that end soon.
 
-What the pages show and no more: masked names, no number of an ID, no address. Excel opens a file as it is.
+They hold what the pages show and nothing more: masked names, no ID number, no address. Excel opens a file directly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from web.office.shared import OfficePages
 from web.office.worklist import filter_of
 
 ROWS_MOST: Final = 20_000
-"""The most rows of a file; whoever needs more narrows the list."""
+"""The most rows of a file. For more, filter the list."""
 _WORK: Final = (
     "office.receipt", "office.channel", "office.name", "office.tier", "office.ground", "office.step-now",
     "office.due-on", "office.department", "office.whose",

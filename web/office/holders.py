@@ -1,4 +1,4 @@
-"""Holders: found by name, masked number or card; grounds, cards with their acts, marks, history."""
+"""Holders: found by name, masked number or card; their grounds, their cards with acts, marks, and history."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HolderStep = Callable[[Issuer, str, str], object]
 
 
 def add_holders(found: Blueprint, pages: OfficePages) -> None:
-    """Add the search, the holder's page, its card acts, and the list of what ends soon."""
+    """Add the search, the holder's page, its card acts, and the list of cards that end soon."""
 
     @found.get("/office/holders")
     @pages.staff.needs(Right.HOLDERS)
@@ -111,7 +111,7 @@ def _add_act(found: Blueprint, pages: OfficePages, path: str, name: str, work: H
 
 
 def _add_papers(found: Blueprint, pages: OfficePages) -> None:
-    """Add the papers: a card's faces, and the letter with which a phone is enrolled."""
+    """Add the papers: a card's faces, and the letter for enrolling a phone."""
 
     @found.post("/office/cards/<name>/print")
     @pages.staff.needs(Right.CARDS)
@@ -209,7 +209,7 @@ def _page(pages: OfficePages, holder_id: str, *, full: bool = False) -> Response
 
 
 def _usage(pages: OfficePages, holder_id: str, at: datetime) -> list[tuple[str, str, int, int]] | None:
-    """Return what the holder used, as counts alone, or None if check-ins are taken elsewhere."""
+    """Return the holder's uses as counts alone, or None if check-ins are taken elsewhere."""
     ask = current_app.extensions.get("usage_counts")
     counts = None if ask is None else ask(holder_id, at)
     if counts is None:

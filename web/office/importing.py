@@ -1,4 +1,4 @@
-"""`/office/import`: a platform's file or a department's list is looked at first, and imported by a second press."""
+"""`/office/import`: a platform's file or a department's list is checked first, and imported with a second click."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from web.staff.refusals import said
 
 FILE_MOST: Final = 4_000_000
 ROWS_MOST: Final = 5_000
-"""The most rows that a page imports; longer files are for `python -m issuer application import-list`."""
+"""The most rows that a page imports. For longer files, use `python -m issuer application import-list`."""
 _SPARE: Final = 20_000
 
 
@@ -42,7 +42,7 @@ class ImportForm(StaffForm):
 
 
 def add_importing(found: Blueprint, pages: OfficePages) -> None:
-    """Add the form, what a file holds, and the import."""
+    """Add the form, the content of a file, and the import."""
 
     @found.route("/office/import", methods=["GET", "POST"])
     @body_limit(FILE_MOST + _SPARE)
@@ -94,7 +94,7 @@ def _options(form: ImportForm) -> ImportOptions:
 
 
 def _form(pages: OfficePages, who: Caller) -> ImportForm:
-    """Return the form; a reviewer of one department hands in that department's lists alone."""
+    """Return the form. A reviewer of one department hands in only that department's lists."""
     programme, language, word = pages.issuer.programme, page_language(), pages.staff.word
     seen = departments_seen(who)
     form = ImportForm()

@@ -1,6 +1,6 @@
-"""`/office/keys`, for administrators: which key does what until when; rotation with overlap; a compromised key dropped.
+"""`/office/keys`, for administrators: each key's role and end; rotation with overlap; dropping a compromised key.
 
-Every act asks for a full sign-in within ten minutes; the right itself needs a second step.
+Every act needs a full sign-in within ten minutes, and the right itself needs a second step.
 """
 
 from __future__ import annotations

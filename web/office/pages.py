@@ -1,4 +1,4 @@
-"""The office's blueprint: every page of `/office`, each behind its right, and their lines of the navigation."""
+"""The office's blueprint: every page of `/office`, each with its right, and their lines in the navigation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that only tell: the programme as people read it, and the office log with its chain."""
+"""Read-only pages: the programme in a readable form, and the office log with its chain."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OfficeLogFilter(FilterForm):
 
 
 def add_reading(found: Blueprint, pages: OfficePages) -> None:
-    """Add the programme's page and the log's."""
+    """Add the programme's page and the log's page."""
 
     @found.get("/office/programme")
     @pages.staff.needs(Right.APPLICATIONS, Right.HOLDERS)

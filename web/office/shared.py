@@ -1,4 +1,6 @@
-"""What the office's pages share: who somebody is to the office, names for actors, days in the programme's zone."""
+"""The shared part of the office's pages: a person's role for the office, names for actors, days in the programme's
+zone.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ _SEES_ALL: Final = frozenset({Role.OFFICER, Role.APPROVER})
 
 
 def office_person(who: Caller) -> OfficePerson:
-    """Return what a person who signed in may review and decide."""
+    """Return what a signed-in person may review and decide."""
 
     def scopes(right: Right) -> frozenset[str]:
         return frozenset(grant.scope for grant in who.grants if right in ROLE_RIGHTS[grant.role])
@@ -38,12 +40,12 @@ def office_person(who: Caller) -> OfficePerson:
 
 
 def actor(who: Caller) -> str:
-    """Return how the office log names a person."""
+    """Return a person in the form of the office log."""
     return f"person:{who.id}"
 
 
 def departments_seen(who: Caller) -> frozenset[str] | None:
-    """Return the departments whose applications a person sees; None for all of them."""
+    """Return the departments whose applications a person sees, or None for all of them."""
     if any(grant.role in _SEES_ALL for grant in who.grants):
         return None
     reviews = office_person(who).reviews
@@ -72,7 +74,7 @@ class OfficePages:
         return self.staff.page(f"office/{template}", status, **told, **values)
 
     def name_of(self, who: str | None) -> str:
-        """Return a name for an actor of history or log; the names of people are read once a request."""
+        """Return a name for an actor of history or log. The names of people are read once for each request."""
         if who is None:
             return ""
         kind, _, rest = who.partition(":")
@@ -93,15 +95,15 @@ class OfficePages:
         return "" if at is None else at.astimezone(self.issuer.programme.zone).strftime("%Y-%m-%d %H:%M")
 
     def days_left(self, due: date | None, today: date) -> int | None:
-        """Return the working days left until a day; negative once the day is over, or None if nothing is due."""
+        """Return the working days left until a day: negative if the day is over, or None if nothing is due."""
         return None if due is None else working_days_between(self.issuer.programme, today, due)
 
     def provisional(self, due: date | None) -> bool:
-        """Whether a due day lies in a year whose holidays are not announced."""
+        """Return whether a due day lies in a year whose holidays are not announced."""
         return due is not None and not is_announced(self.issuer.programme, due)
 
     def act(self, path: str, done: str, do: Callable[[], object]) -> BaseResponse:
-        """Do one act and redirect: a notice says that the act was done, or why not."""
+        """Do one act and redirect. A notice says that the act was done, or why not."""
         try:
             do()
         except Objected as error:
@@ -113,22 +115,22 @@ class OfficePages:
         return self.staff.go(path)
 
     def about(self, detail: Mapping[str, object]) -> str:
-        """Return codes of the register as people of this page's language call the things."""
+        """Return the register's codes in the words of this page's language."""
         words = AboutLine(self.issuer.programme, page_language(), self.staff.word)
         return self.staff.word("mark.comma").join(words.words(detail))
 
     def refused(self, error: RefusedError) -> None:
-        """Put a refusal onto the next page, in the page's language."""
+        """Show a refusal on the next page, in the page's language."""
         self.staff.tell("office.refused", "no", **said(str(error), error.hint, page_language()))
 
     def pdf(self, data: bytes, name: str) -> ResponseReturnValue:
-        """Return a PDF for the reader to save, under our file name."""
+        """Return a PDF for the reader to save, with this product's file name."""
         headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"', "Cache-Control": "no-store"}
         return Response(data, content_type="application/pdf", headers=headers)
 
 
 def seen_by(pages: OfficePages, who: Caller, application_id: str) -> Application:
-    """Return an application that this person may see: a department's reviewer sees the own department's alone."""
+    """Return an application that this person may see. A department's reviewer sees only the department's own."""
     try:
         found = records.find(pages.issuer, application_id)
     except RefusedError as error:

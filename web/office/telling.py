@@ -1,4 +1,4 @@
-"""What a line of the office log is about, in words: codes of the log become what people call the things."""
+"""The subject of a line of the office log in words: codes become the names that people use."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from issuer.applications.wording import short_name
 Say = Callable[..., str]
 _SHOWN_ID: Final = 12
 _HIDDEN: Final = frozenset({"application", "id", "limb"})
-"""Told otherwise on the page: a link, the row of a ground, the alternative within one."""
+"""Shown elsewhere on the page: a link, the row of a ground, the alternative in a ground."""
 
 
 class AboutLine:
-    """Says the details of log lines in one language."""
+    """Gives the details of log lines in one language."""
 
     def __init__(self, programme: Programme, language: str, say: Say) -> None:
-        """Take the programme whose codes the log uses, and the words of the page."""
+        """Keep the programme whose codes the log uses, and the words of the page."""
         self._programme, self._language, self._say = programme, language, say
         self._ways: Mapping[str, Callable[[object], str]] = {
             "ground": self._ground,
@@ -46,7 +46,7 @@ class AboutLine:
         }
 
     def words(self, detail: Mapping[str, object]) -> list[str]:
-        """Return the details of one line; what no word is known for stands as the log has it."""
+        """Return the details of one line. A value without a known word stays as in the log."""
         found = []
         for name, told in detail.items():
             if name in _HIDDEN or told in (None, "", []):

@@ -1,4 +1,6 @@
-"""`/office`: the worklist by what is due, with filters and a search; beside it what ends soon and needs attention."""
+"""`/office`: the worklist by due day, with filters and a search; beside it, cards that end soon and matters to attend
+to.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class WorkFilter(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
-    """One line of the worklist, with what its cells say."""
+    """One line of the worklist, with the text of its cells."""
 
     line: ListedApplication
     left: int | None
@@ -90,7 +92,7 @@ def add_worklist(found: Blueprint, pages: OfficePages) -> None:
 
 
 def filter_of(pages: OfficePages, who: Caller) -> Filter:
-    """Return the filter that the address asks for, within what this person sees."""
+    """Return the filter in the address, limited to what this person sees."""
     form, tab = _form(pages), request.args.get("tab", "all")
     return _asked(form, who, tab if tab in TABS else "all", pages, searched=bool(form.text.data))
 
@@ -109,14 +111,14 @@ def _form(pages: OfficePages) -> WorkFilter:
 
 
 def _ground_name(programme: Programme, ground: Ground) -> str:
-    """Return a ground as people name it: tier, number, wording."""
+    """Return a ground's name for people: tier, number, wording."""
     language = page_language()
     tier = programme.tiers[ground.tier].name.in_language(language) if ground.tier else ""
     return f"{tier} {ground_label(ground.code, language)} {ground.text.in_language(language)}".strip()
 
 
 def _asked(form: WorkFilter, who: Caller, tab: str, pages: OfficePages, *, searched: bool) -> Filter:
-    """Return the filter that the address asks for; a search looks through every state."""
+    """Return the filter in the address. A search covers every state."""
     today = service.local_day(pages.issuer, request_instant())
     return Filter(
         states=None if searched else TABS[tab],

@@ -1,1 +1,1 @@
-"""Pages of whoever runs the system: what is due, devices, operators, integrators, the account log, settings."""
+"""Pages for operators of the system: what is due, devices, operators, integrators, the account log, settings."""

@@ -1,4 +1,4 @@
-"""`/operator/devices`: the devices and how they stand; enrolled by a code, moved to another point, revoked."""
+"""`/operator/devices`: the devices and their states; enrolled with a code, moved to another point, revoked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TABS: Final = ("live", "codes", "revoked")
 
 
 class NewDeviceForm(StaffForm):
-    """Where a new device stands, what it is called, what it may do."""
+    """The point, the name and the rights of a new device."""
 
     point = SelectField("system.place", [Needed()], choices=[])
     label = StringField("system.device-label", [Needed(), Longest(100)], filters=[stripped])
@@ -38,7 +38,7 @@ class MoveForm(StaffForm):
 
 
 class RevokeForm(StaffForm):
-    """A tick before what cannot be undone."""
+    """A tick before an act that cannot be undone."""
 
     sure = BooleanField("system.revoke-sure", [Needed("system.tick-first")])
 
@@ -99,11 +99,11 @@ def _add_new(found: Blueprint, pages: OperatorPages) -> None:
 
 
 def _address(pages: OperatorPages, made: DeviceCode) -> str:
-    """Return the counter page's address with the code behind the #, where nothing reaches a server or its logs."""
+    """Return the counter page's address with the code behind the #, so that it reaches no server and no log."""
     parts = {"code": made.code}
     try:
         parts["root"] = pinned_root(root_file(pages.staff.settings))
-    except Untrusted:  # an issuer that was not set up yet; the enrolment tells the root too
+    except Untrusted:  # An issuer that is not set up yet; the enrolment gives the root too
         parts.pop("root", None)
     return f"{pages.staff.settings.base_url.rstrip('/')}/counter#{urlencode(parts)}"
 
@@ -148,7 +148,7 @@ def _add_acts(found: Blueprint, pages: OperatorPages) -> None:
 
 
 def _moved(pages: OperatorPages, one: Device, form: MoveForm, who: Caller) -> bool:
-    """Move a device; False, with the fault at the field, where it would serve nothing or stay where it is."""
+    """Move a device. Return False, with the fault at the field, if it would serve nothing or stay where it is."""
     place = form.point.data
     point = pages.programme.points.get(place)
     kept = [service for service in one.services if point is not None and service in point.services]
@@ -164,7 +164,7 @@ def _moved(pages: OperatorPages, one: Device, form: MoveForm, who: Caller) -> bo
 
 
 def _live(do: object) -> None:
-    """Do one act; a device that was revoked meanwhile is a conflict."""
+    """Do one act. A device that was revoked meanwhile is a conflict."""
     try:
         do()  # type: ignore[operator]
     except UnknownDevice:

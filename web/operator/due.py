@@ -1,4 +1,4 @@
-"""`/operator`: what is due and what is wrong, by the rules that `python -m ops doctor` goes by; settings; licences."""
+"""`/operator`: what is due and what is wrong, by the rules of `python -m ops doctor`; settings; licences."""
 
 from __future__ import annotations
 

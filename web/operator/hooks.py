@@ -1,4 +1,4 @@
-"""`/operator/hooks`: webhooks of integrators: registered, stopped, resumed; what was given up, and sending it again."""
+"""`/operator/hooks`: webhooks of integrators: registered, stopped, resumed; given-up events, and sending them again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEAD_MOST: Final = 50
 
 
 class NewHookForm(StaffForm):
-    """Whose server is told of what, where, and at which address."""
+    """The integrator, the events, the points and the address of a new webhook."""
 
     integrator = SelectField("system.integrator-label", [Needed()], choices=[])
     url = StringField("system.hook-url", [Needed(), Longest(400)], filters=[stripped])
@@ -37,7 +37,7 @@ class NewHookForm(StaffForm):
 
 @dataclass(frozen=True, slots=True)
 class HookRow:
-    """A webhook of the list, with its integrator's name and how its queue stands."""
+    """A webhook in the list, with its integrator's name and the state of its queue."""
 
     hook: Hook
     label: str
@@ -45,12 +45,12 @@ class HookRow:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups of the kinds that it is told of."""
+        """Return the groups of its kinds."""
         return tuple(group for group in GROUPS if any(kind.startswith(f"{group}.") for kind in self.hook.kinds))
 
 
 def add_hooks(found: Blueprint, pages: OperatorPages, hooks: Hooks) -> None:
-    """Add the list, the page that registers a webhook, and what is done with one."""
+    """Add the list, the page that registers a webhook, and the acts on one."""
     needs = pages.staff.needs
 
     @found.get(HOOKS)
@@ -84,7 +84,7 @@ def add_hooks(found: Blueprint, pages: OperatorPages, hooks: Hooks) -> None:
 
 @contextmanager
 def _known() -> Iterator[None]:
-    """Answer that there is none, where a webhook was removed meanwhile or never was."""
+    """Answer not found if a webhook was removed meanwhile or never existed."""
     try:
         yield
     except RefusedHook:
@@ -92,7 +92,7 @@ def _known() -> Iterator[None]:
 
 
 def _add_acts(found: Blueprint, pages: OperatorPages, hooks: Hooks) -> None:
-    """Add what is done with a webhook or a dead letter: one button each."""
+    """Add the acts on a webhook or a given-up event: one button for each."""
     needs = pages.staff.needs
 
     def done(key: str, count: int = 0) -> ResponseReturnValue:

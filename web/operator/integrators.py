@@ -1,4 +1,4 @@
-"""`/operator/integrators`: other organisations' servers: a token made and shown once, its last use, its end."""
+"""`/operator/integrators`: other organisations' servers: a token is made and shown once; its last use; its end."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _form(pages: OperatorPages) -> NewIntegratorForm:
 
 
 def add_integrators(found: Blueprint, pages: OperatorPages) -> None:
-    """Add the list of tokens, the page that makes one, and the end of one."""
+    """Add the list of tokens, the page that makes a token, and the end of a token."""
     integrators = pages.store.integrators
 
     @found.get(INTEGRATORS)

@@ -1,4 +1,4 @@
-"""What ships and under which licence: Python packages of the lock, page assets as NOTICE tells them."""
+"""The shipped parts and their licences: Python packages of the lock, and page assets as in NOTICE."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PINNED: Final = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", r
 
 @dataclass(frozen=True, slots=True)
 class ShippedPackage:
-    """A Python package of the lock: its name, its version, and what it says of its licence."""
+    """A Python package of the lock: its name, its version, and its own statement of its licence."""
 
     name: str
     version: str
@@ -26,7 +26,7 @@ class ShippedPackage:
 
 @cache
 def shipped_packages() -> Sequence[ShippedPackage]:
-    """Return the packages that ship, by name; empty where the lock was not shipped with the code."""
+    """Return the shipped packages by name, or none if the lock was not shipped with the code."""
     try:
         text = _LOCK.read_text(encoding="utf-8")
     except OSError:
@@ -36,7 +36,7 @@ def shipped_packages() -> Sequence[ShippedPackage]:
 
 @cache
 def notice_text() -> str:
-    """Return the NOTICE of the release; empty where it was not shipped with the code."""
+    """Return the NOTICE of the release, or an empty text if it was not shipped with the code."""
     try:
         return (_ROOT / "NOTICE").read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""`/operator/operators`: staff who sign in at devices: added, given rights at points, a new PIN, ended."""
+"""`/operator/operators`: staff who sign in at devices: added, given rights at points, given a new PIN, ended."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OPERATORS: Final = "/operator/operators"
 
 
 class RightsForm(StaffForm):
-    """Rights at one place; none ticked takes the place away."""
+    """Rights at one place. If none is ticked, the place is removed."""
 
     point = SelectField("system.place", [Needed()], choices=[])
     rights = TicksField("system.rights", choices=[])
 
 
 class NewOperatorForm(StaffForm):
-    """Who signs in at counters, with what code, and what that person may do where."""
+    """The name, the code and the rights of a new operator at counters."""
 
     code = StringField("system.code", [Needed(), Longest(32)], filters=[stripped])
     name = StringField("system.name", [Needed(), Longest(100)], filters=[stripped])
@@ -43,7 +43,7 @@ class EndForm(StaffForm):
 
 
 def add_operators(found: Blueprint, pages: OperatorPages) -> None:
-    """Add the list, the page of one operator, and the page that adds one."""
+    """Add the list, the page of one operator, and the page that adds an operator."""
     _add_list(found, pages)
     _add_acts(found, pages)
 
@@ -114,7 +114,9 @@ def _add_acts(found: Blueprint, pages: OperatorPages) -> None:
 
 
 def _changed(pages: OperatorPages, one: OperatorRecord, form: RightsForm, who: Caller) -> bool:
-    """Put the ticked rights in the place of those at one place; False, with the fault at its field, where none stay."""
+    """Replace the rights at one place by the ticked rights. Return False, with the fault at its field, if none
+    remain.
+    """
     rights = {place: held for place, held in one.rights.items() if place != form.point.data}
     if ticked := chosen_rights(form.rights.data):
         rights[form.point.data] = ticked
@@ -130,7 +132,7 @@ def _changed(pages: OperatorPages, one: OperatorRecord, form: RightsForm, who: C
 
 
 def _active(do: object) -> None:
-    """Do one act; an operator who was ended meanwhile is not found."""
+    """Do one act. An operator who was ended meanwhile is not found."""
     try:
         do()  # type: ignore[operator]
     except UnknownOperator:

@@ -1,4 +1,4 @@
-"""The blueprint of whoever runs the system: every page of `/operator`, each behind its right, and the navigation."""
+"""The blueprint for operators of the system: every page of `/operator`, each with its right, and the navigation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.staff.frame import StaffFrame
 
 
 def operator_pages(staff: StaffFrame, hooks: Hooks, held: HeldByDevice = none_held) -> Blueprint:
-    """Return the operator's pages; `held` counts the offline records of each device that wait for a supervisor."""
+    """Return the operator's pages. `held` counts the offline records of each device that wait for a supervisor."""
     found = staff.blueprint("operator")
     both = (Right.SYSTEM, Right.ACCOUNTS)
     staff.door("/operator", "door.due", "shield", Right.SYSTEM)

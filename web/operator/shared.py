@@ -1,4 +1,4 @@
-"""What the operator's pages share: places and their names, rights as choices, codes as pictures."""
+"""The shared part of the operator's pages: places and their names, rights as choices, codes as pictures."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from web.staff.forms import option
 from web.staff.frame import StaffFrame
 
 HANDED_OUT: Final = tuple(right for right in Right if right not in PEOPLE_ONLY)
-"""The rights that devices, operators and integrators can be given."""
+"""The rights that devices, operators and integrators can have."""
 
 HeldByDevice = Callable[[], Mapping[str, int]]
 
 
 def none_held() -> Mapping[str, int]:
-    """Know of no waiting record: a server without a verifier has none."""
+    """Return no waiting records: a server without a verifier has none."""
     return {}
 
 
 def by(who: Caller) -> str:
-    """Return how the account log names whoever acts."""
+    """Return the acting person in the form of the account log."""
     return f"person:{who.id}"
 
 
@@ -57,7 +57,7 @@ class OperatorPages:
 
     @property
     def programme(self) -> Programme:
-        """The programme whose points devices stand at."""
+        """The programme with the points of devices."""
         return self.staff.programme
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:
@@ -66,7 +66,9 @@ class OperatorPages:
         return self.staff.page(f"operator/{template}", status, **told, **values)
 
     def place_name(self, code: str) -> str:
-        """Return what a point, a department's own place or a point's service is called; the code of an unknown one."""
+        """Return the name of a point, of a department's own place or of a point's service, or the code if it is
+        unknown.
+        """
         place, _, service = code.partition("/")
         named = self._place(place)
         found = self.programme.services.get(service)
@@ -119,12 +121,12 @@ class OperatorPages:
 
 
 def chosen_rights(names: Iterable[str] | None) -> frozenset[Right]:
-    """Return the rights whose names were ticked."""
+    """Return the rights with the ticked names."""
     return frozenset(right for right in HANDED_OUT if right.value in set(names or ()))
 
 
 def qr(text: str) -> str:
-    """Return a QR code as an image's address."""
+    """Return a QR code as the address of an image."""
     import qrcode  # noqa: PLC0415 - drawn once for a person; a counter's server would carry the picture library
     from qrcode.image.svg import SvgPathImage  # noqa: PLC0415 - as above
 

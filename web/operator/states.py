@@ -1,4 +1,4 @@
-"""How a device stands, from what is known of it at one instant: pure, for the list of devices."""
+"""The state of a device, from what is known of it at one instant. Pure, for the list of devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doctor.rules import CLOCK_OFF, DEVICE_SILENT
 from edge.release import VERSION
 
 OFFLINE_AFTER: Final = timedelta(minutes=15)
-"""A counter page that is open reports every five minutes."""
+"""An open counter page reports every five minutes."""
 
 State = Literal["silent", "clock", "offline", "old", "online", "revoked"]
 WORST_FIRST: Final[tuple[State, ...]] = ("silent", "offline", "clock", "old", "online", "revoked")
@@ -19,9 +19,9 @@ WORST_FIRST: Final[tuple[State, ...]] = ("silent", "offline", "clock", "old", "o
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One line of the list. `waits`: at least so many records wait at the device, or None if nobody can know.
+    """One line of the list. `waits`: at least this many records wait at the device, or None if nobody can know.
 
-    `surely`: exactly so many; `held`: records that were uploaded and wait for a supervisor.
+    `surely`: exactly this many. `held`: uploaded records that wait for a supervisor.
     """
 
     device: Device
@@ -32,7 +32,7 @@ class DeviceRow:
 
 
 def state_of(device: Device, at: datetime) -> State:
-    """Return the worst that is true of a device."""
+    """Return the worst true state of a device."""
     silent = at - device.heard_at
     report = device.report
     if device.revoked_at is not None:
@@ -47,7 +47,7 @@ def state_of(device: Device, at: datetime) -> State:
 
 
 def row_of(device: Device, held: int, at: datetime) -> DeviceRow:
-    """Return a device's line: a silent device cannot be asked, and nobody takes its last word for the whole."""
+    """Return a device's line. A silent device cannot be asked, so its last report may be incomplete."""
     state, report = state_of(device, at), device.report
     surely = report is not None and state in {"online", "old", "clock"}
     waits = None if report is None or (not surely and not report.queued) else report.queued
@@ -55,5 +55,5 @@ def row_of(device: Device, held: int, at: datetime) -> DeviceRow:
 
 
 def sorted_rows(rows: list[DeviceRow]) -> list[DeviceRow]:
-    """Return lines with the worst first; the longest silent first among equals."""
+    """Return lines with the worst first, and among equals the longest silent first."""
     return sorted(rows, key=lambda row: (WORST_FIRST.index(row.state), row.device.heard_at))

@@ -1,1 +1,1 @@
-"""The frame of pages for staff: signing in, one navigation by rights, plain forms that work without a script."""
+"""The frame of the pages for staff: sign-in, one navigation by rights, plain forms that work without a script."""

@@ -1,4 +1,4 @@
-"""`/account`: one's own password, second steps, recovery codes and sessions."""
+"""`/account`: a person's own password, second steps, recovery codes and sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from web.staff.frame import ACCOUNT, StaffFrame
 from web.staff.signing_in import STEP
 
 _SECRET: Final = "totp"  # noqa: S105 - a name in the cookie
-"""Under this name the form's cookie keeps the secret of codes that the person has not yet confirmed."""
+"""Under this name, the form's cookie keeps the secret of codes that the person has not confirmed yet."""
 
 
 class NewPasswordForm(StaffForm):
@@ -34,20 +34,20 @@ class NewPasswordForm(StaffForm):
 
 
 class TotpForm(StaffForm):
-    """The first code that an authenticator shows, and what the owner calls it."""
+    """The first code of an authenticator, and the owner's name for it."""
 
     label = StringField("account.label", [Longest(100)], filters=[stripped])
     code = StringField("second.code", [Needed(), Longest(12)], filters=[figures])
 
 
 class PasskeyForm(StaffForm):
-    """What the owner calls a passkey; the browser's answer comes beside."""
+    """The owner's name for a passkey. The browser's answer comes beside it."""
 
     label = StringField("account.label", [Longest(100)], filters=[stripped])
 
 
 def account_pages(staff: StaffFrame) -> Blueprint:
-    """Return the pages of one's own account."""
+    """Return the pages of the person's own account."""
     found = staff.blueprint("account")
     _add_overview(found, staff)
     _add_password(found, staff)
@@ -100,7 +100,7 @@ def _add_password(found: Blueprint, staff: StaffFrame) -> None:
         form = NewPasswordForm()
         person = store.people.get(who.id)
         if request.method == "POST" and form.validate() and _changed(staff, person, form):
-            # Every session ended with the old password; the person goes on in a new session.
+            # Every session ended with the old password. The person goes on in a new session.
             factor = staff.authenticate.session(request).factor_at is not None
             arrival = staff.authenticate.arrival(request)
             opened = store.sessions.open(person, arrival, factor=factor, at=request_instant())
@@ -186,7 +186,9 @@ def _passkey(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
 
 
 def _added(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
-    """Redirect after a second step was set up: this session has taken the step, others end, the first brings codes."""
+    """Redirect after a second step was set up: this session has taken the step, other sessions end, and the first step
+    brings codes.
+    """
     authenticate, at = staff.authenticate, request_instant()
     held, store = authenticate.session(request), authenticate.store
     session.pop(_SECRET, None)
@@ -216,7 +218,7 @@ def _add_codes(found: Blueprint, staff: StaffFrame) -> None:
 
 
 def _qr(text: str) -> str:
-    """Return a QR code as an image's address."""
+    """Return a QR code as the address of an image."""
     import qrcode  # noqa: PLC0415 - drawn once for a person; a counter's server would carry the picture library
     from qrcode.image.svg import SvgPathImage  # noqa: PLC0415 - as above
 

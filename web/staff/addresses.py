@@ -1,4 +1,4 @@
-"""Addresses that a page may lead to: places on this site alone, whatever a link or a form says."""
+"""Addresses to which a page may lead: only places on this site, whatever a link or a form says."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _NEVER: Final = ("/sign-in", "/sign-out")
 
 
 def safe_next(asked: str | None, otherwise: str) -> str:
-    """Return `asked` where it is a path of this site, else `otherwise`.
+    """Return `asked` if it is a path of this site, otherwise `otherwise`.
 
-    Two slashes, a backslash, a control character or a scheme would lead a browser elsewhere; the sign-in's own pages
+    Two slashes, a backslash, a control character or a scheme would lead a browser elsewhere. The pages of the sign-in
     would lead in a circle.
     """
     if not asked or len(asked) > LONGEST or not asked.startswith("/") or asked.startswith("//"):
@@ -30,5 +30,5 @@ def safe_next(asked: str | None, otherwise: str) -> str:
 
 
 def with_query(path: str, values: Mapping[str, str]) -> str:
-    """Return a path with a query; without one where there are no values."""
+    """Return a path with a query, or without one if there are no values."""
     return f"{path}?{urlencode(values)}" if values else path

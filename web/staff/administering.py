@@ -1,4 +1,4 @@
-"""`/people` and `/security`: who may sign in, with what, from where; and attempts that failed. For administrators."""
+"""`/people` and `/security`: who may sign in, with what, from where; and failed attempts. For administrators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECURITY: Final = "/security"
 
 
 class EventFilter(FilterForm):
-    """Which kind of event, at whose name, on which day."""
+    """The kind of event, the name, and the day."""
 
     kind = SelectField("security.kind", choices=[])
     person = StringField("security.person", [Longest(100)], filters=[stripped])
@@ -34,7 +34,7 @@ class EventFilter(FilterForm):
 
 
 def administrator_pages(staff: StaffFrame) -> Blueprint:
-    """Return the pages of whoever rules over accounts. Nobody acts on the own account here."""
+    """Return the pages for administrators of accounts. Nobody can change their own account here."""
     found = staff.blueprint("administering")
     staff.door(PEOPLE, "door.people", "person", Right.ACCOUNTS)
     staff.door(SECURITY, "door.security", "shield", Right.ACCOUNTS)
@@ -109,12 +109,12 @@ def _add_acts(found: Blueprint, staff: StaffFrame) -> None:
 
 
 def _done(staff: StaffFrame, do: Callable[[], object], said: str) -> None:
-    """Do one act; the next page says that the act was done, or what speaks against it."""
+    """Do one act. The next page says that the act was done, or the reason against it."""
     try:
         do()
     except LastAdministrator:
         staff.tell("people.last-administrator", "no")
-    except UnknownPerson:  # somebody else was faster
+    except UnknownPerson:  # Another administrator was faster
         staff.tell("people.changed-meanwhile", "amber")
     else:
         staff.tell(said)
@@ -138,7 +138,7 @@ def _add_security(found: Blueprint, staff: StaffFrame) -> None:
         keys = [("", "security.any"), *((kind.value, f"security.{kind}") for kind in SecurityKind)]
         form.kind.choices = [(value, staff.word(key)) for value, key in keys]
         chosen = [kind for kind in SecurityKind if kind.value == form.kind.data]
-        # The log holds hashes: the hash tells a name that is known here, and no other name.
+        # The log holds hashes: a hash can be matched only with a name that is known here.
         names = {store.security.subject("person", one.name): one.name for one in store.people.list()}
         subject = store.security.subject("person", form.person.data) if form.person.data else None
         span = _day(form.day.data or "", staff.programme.zone)
@@ -150,7 +150,7 @@ def _add_security(found: Blueprint, staff: StaffFrame) -> None:
 
 
 def _day(text: str, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-    """Return the span of a local day; None for no day and for what is no day."""
+    """Return the span of a local day, or None for an empty text and for a text that is no day."""
     try:
         begin = datetime.combine(date.fromisoformat(text), time(), zone)
         return begin.astimezone(UTC), (begin + timedelta(days=1)).astimezone(UTC)

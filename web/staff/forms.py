@@ -1,4 +1,4 @@
-"""Forms of the pages for staff: WTForms with a token against forged requests; labels and faults are keys of words."""
+"""Forms of the pages for staff: WTForms with a token against forged requests. Labels and faults are keys of words."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ TOKEN: Final = "csrf_token"  # noqa: S105 - a field's name
 
 
 class Said(str):
-    """A key of the words together with the values that its text takes; what a fault, a hint or a notice is told by."""
+    """A key of the words together with the values of its text, for a fault, a hint or a notice."""
 
     __slots__ = ("values",)
 
     values: dict[str, object]
 
     def __new__(cls, key: str, **values: object) -> Self:
-        """Return the key that carries its values."""
+        """Return the key with its values."""
         made = super().__new__(cls, key)
         made.values = values
         return made
 
 
 class StaffForm(FlaskForm):  # type: ignore[misc]  # flask_wtf carries no types
-    """A form that is posted. Each field's label is a key of the words; a fault is a key, or a `Said`."""
+    """A form that is posted. Each field's label is a key of the words. A fault is a key, or a `Said`."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # likewise
-        """WTForms' own texts are not used: all come from the words."""
+        """WTForms' own texts are not used: all texts come from the words."""
 
         locales = ("en",)
 
 
 class FilterForm(Form):
-    """A form of filters: read from the address, changes nothing and needs no token."""
+    """A form of filters: it is read from the address, changes nothing and needs no token."""
 
 
 class Needed:
-    """A value must be given; an empty field is not checked any further."""
+    """Requires a value. An empty field is not checked any further."""
 
     field_flags: Final = {"required": True}
 
@@ -59,14 +59,14 @@ class Needed:
 
 
 class Longest:
-    """A text has at most so many characters; the browser holds to it too."""
+    """Limits a text to a number of characters. The browser applies the limit too."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.field_flags = {"maxlength": most}
 
     def __call__(self, form: Form, field: Field) -> None:  # noqa: ARG002 - WTForms calls it so
-        """Refuse a longer text, and one with characters that cannot be kept."""
+        """Refuse a longer text, and a text with characters that cannot be kept."""
         text = field.data or ""
         if len(text) > self._most:
             raise ValidationError(Said("form.too-long", most=self._most))
@@ -75,27 +75,27 @@ class Longest:
 
 
 def option(value: str, label: str) -> Any:  # noqa: ANN401 - newer than WTForms' stubs
-    """Return one choice of a select or of radio buttons; the label is a key of the words, or a text as it stands."""
+    """Return one choice of a select or of radio buttons. The label is a key of the words, or plain text."""
     return SelectChoice(value, label)
 
 
 def stripped(text: str | None) -> str | None:
-    """Take white space off both ends: a filter for fields."""
+    """Remove white space from both ends: a filter for fields."""
     return text.strip() if isinstance(text, str) else text
 
 
 def figures(text: str | None) -> str | None:
-    """Make plain what is typed in figures or read from paper, a date, a number, a code: a filter for fields."""
+    """Make typed figures plain (a date, a number, a code): a filter for fields."""
     return plain(text) if isinstance(text, str) else text
 
 
 def faults_of(form: Form) -> list[tuple[Field, str]]:
-    """Return each field that has a fault, with its first one, in the form's order."""
+    """Return each field with a fault, with its first fault, in the form's order."""
     return [(field, field.errors[0]) for field in form if field.errors and field.name != TOKEN]
 
 
 def drawn(field: Field, about: str, attributes: Mapping[str, object]) -> Markup:
-    """Return a field's control; `about` are the ids of its hint and its fault."""
+    """Return a field's control. `about` are the ids of its hint and its fault."""
     told: dict[str, object] = dict(attributes)
     if about:
         told["aria-describedby"] = about
@@ -105,16 +105,16 @@ def drawn(field: Field, about: str, attributes: Mapping[str, object]) -> Markup:
 
 
 def refuse(field: Field, key: str, **values: object) -> None:
-    """Add a fault that only the work itself could find, such as a name that is taken."""
+    """Add a fault that only the work itself could find, such as a taken name."""
     field.errors = [*field.errors, Said(key, **values)]
 
 
 Say = Callable[..., str]
-"""A key of the words, or a `Said`, and values, to the text in the page's language."""
+"""Turns a key of the words, or a `Said`, and values into the text in the page's language."""
 
 
 def speaker(words: Any) -> Say:  # noqa: ANN401 - a mapping of texts, read once a page
-    """Return the function that templates call `t`: a text that is no key is shown as it stands."""
+    """Return the function `t` for templates. A text that is no key is shown unchanged."""
 
     def say(key: str, **values: object) -> str:
         text = str(words.get(key, key))

@@ -1,4 +1,4 @@
-"""What every page for staff stands on: who is signed in, what that person may open, and the words of the page.
+"""The basis of every page for staff: who is signed in, what this person may open, and the words of the page.
 
 A room makes a blueprint by `StaffFrame.blueprint`, marks each view with `StaffFrame.needs` and answers with
 `StaffFrame.page` or `StaffFrame.go` (docs/pages-for-staff.md).
@@ -46,7 +46,7 @@ PageView = Callable[..., ResponseReturnValue]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One line of the navigation: shown to whoever holds one of `rights`; `key` is its name in the words."""
+    """One line of the navigation. It is shown to people with one of `rights`. `key` is its name in the words."""
 
     path: str
     key: str
@@ -55,12 +55,12 @@ class Door:
     last: bool = False
 
     def opens_for(self, who: Caller) -> bool:
-        """Tell whether a person sees this line."""
+        """Return whether a person sees this line."""
         return any(who.holds(right) for right in self.rights)
 
 
 class StaffFrame:
-    """The frame of one application. `secret` is the server's, for the token that each form carries."""
+    """The frame of one application. `secret` is the server's, for the token in each form."""
 
     def __init__(self, settings: Settings, programme: Programme, authenticate: Authenticator) -> None:
         self.settings = settings
@@ -73,7 +73,7 @@ class StaffFrame:
         self.single_sign_on: str | None = None
 
     def install(self, app: Flask) -> None:
-        """Let an application carry the cookie of forms: signed, out of reach of scripts, sent by our own pages."""
+        """Set up the forms' cookie: signed, unreadable for scripts, and sent only by pages of this site."""
         secure = self.authenticate.secure()
         app.extensions["staff"] = self
         app.secret_key = derive(self.settings.secret(), "forms")
@@ -86,10 +86,10 @@ class StaffFrame:
         }
 
     def blueprint(self, name: str, *, keeps: bool = False) -> Blueprint:
-        """Return a room's blueprint: each post is held to the form's token, each fault is a page.
+        """Return a room's blueprint: each post must have the form's token, and each fault is a page.
 
-        `keeps`: what was typed into a form stays on the screen when the session ended meanwhile. The page holds it,
-        nothing here does; not for forms that carry passwords or files.
+        `keeps`: the typed values stay on the screen if the session ended meanwhile. The page holds them, and nothing
+        here does. Do not use it for forms with passwords or files.
         """
         if keeps:
             self._keeping.add(name)
@@ -102,18 +102,18 @@ class StaffFrame:
         return found
 
     def door(self, path: str, key: str, icon: str, *rights: Right, last: bool = False) -> None:
-        """Add a line to the navigation, in the order of the calls; `key` stands in the words (`door.office`).
+        """Add a line to the navigation, in the order of the calls. `key` is in the words (`door.office`).
 
-        A line that is `last` stands behind the lines of other rooms, and is nobody's first page.
+        A `last` line stands behind the lines of other rooms, and is nobody's first page.
         """
         self._doors.append(Door(path, key, icon, frozenset(rights), last))
         self._doors.sort(key=lambda door: door.last)
 
     def needs(self, *rights: Right, fresh: bool = False) -> Callable[[PageView], PageView]:
-        """Open a view to whoever is signed in and holds one of `rights` (to everybody signed in, where none is named).
+        """Open a view to signed-in people with one of `rights` (to everybody signed in, if none is named).
 
-        The view is called with the `Caller` first. Others are sent to the sign-in and back, or told that they may not.
-        `fresh`: before names and before changes of keys or accounts the person signs in again (`CONFIRMED_FOR`).
+        The view gets the `Caller` as its first argument. Others are sent to the sign-in and back, or see that they may
+        not. `fresh`: before names and before changes of keys or accounts, the person signs in again (`CONFIRMED_FOR`).
         """
 
         def mark(view: PageView) -> PageView:
@@ -133,7 +133,7 @@ class StaffFrame:
         return mark
 
     def person(self) -> Caller | None:
-        """Return the person who is signed in, None for everybody else."""
+        """Return the signed-in person, or None."""
         try:
             caller = self.authenticate(request)
         except Problem as problem:
@@ -143,7 +143,7 @@ class StaffFrame:
         return caller if caller.kind == "person" else None
 
     def _keeps(self) -> bool:
-        """Whether a form was sent by somebody who had signed in: a stranger is shown the sign-in alone."""
+        """Return whether a form was sent by somebody who had signed in. A stranger sees only the sign-in."""
         known = self.authenticate.cookie in request.cookies
         return request.method == "POST" and known and request.blueprint in self._keeping
 
@@ -160,7 +160,7 @@ class StaffFrame:
         return with_query(path, {"next": asked} if asked and safe_next(asked, "") else {})
 
     def _address_with_way_back(self, path: str) -> str:
-        """After the sign-in a form is opened again, not sent again; a form without a page leads to the account."""
+        """After the sign-in, a form is opened again, not sent again. A form without a page leads to the account."""
         asked = request.full_path.rstrip("?") if request.method == "GET" else _page_of(request.path)
         values = {"next": asked}
         if "lang" in request.args:
@@ -168,15 +168,15 @@ class StaffFrame:
         return with_query(path, values)
 
     def first_page(self, who: Caller) -> str:
-        """Return where a person goes who asked for no page: the first line of the navigation."""
+        """Return the first page of a person who asked for no page: the first line of the navigation."""
         return next((door.path for door in self._doors if door.opens_for(who)), ACCOUNT)
 
     def next_page(self, asked: str | None, who: Caller) -> str:
-        """Return where a person goes after signing in: `asked` where it is a path of this site."""
+        """Return the page after signing in: `asked` if it is a path of this site."""
         return safe_next(asked, self.first_page(who))
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:
-        """Return a page: `staff/…html` filled with `values` and with what every page of staff is told."""
+        """Return a page: `staff/…html` filled with `values` and with the data of every page for staff."""
         text = flask.render_template(f"{template}.html", **self.told(), **values)
         response = Response(text, status, content_type="text/html; charset=utf-8")
         if request.args.get("lang") in LANGUAGES:
@@ -185,7 +185,7 @@ class StaffFrame:
         return response
 
     def told(self) -> dict[str, object]:
-        """Return what every template is told: words, who is signed in, the navigation, notices, the form's token."""
+        """Return the data of every template: words, the signed-in person, the navigation, notices, the form's token."""
         language = page_language()
         return self.navigation() | {
             "t": speaker(self._wording[language]),
@@ -202,13 +202,13 @@ class StaffFrame:
         }
 
     def navigation(self) -> dict[str, object]:
-        """Return who is signed in, the lines of the navigation for that person, and the one that is open."""
+        """Return the signed-in person, the lines of the navigation for this person, and the open line."""
         who = self.person()
         doors = [] if who is None else [door for door in self._doors if door.opens_for(who)]
         return {"who": who, "doors": doors, "current": _current(doors)}
 
     def tell_since(self, opened: PersonSession) -> None:
-        """Tell a person who has just come in of failures and of new places since the sign-in before."""
+        """Tell a person who has just signed in about failures and new places since the last sign-in."""
         since = self.authenticate.store.sessions.since_last(opened)
         if since.failures:
             self.tell("since.failures", "amber", count=since.failures)
@@ -220,7 +220,7 @@ class StaffFrame:
         return "" if at is None else at.astimezone(self.programme.zone).strftime("%Y-%m-%d %H:%M")
 
     def role_name(self, grant: Grant) -> str:
-        """Return what a role is called, with the department or tier that it is narrowed to."""
+        """Return a role's name, with the department or tier to which it is limited."""
         name = self.word(f"role.{grant.role}")
         if grant.scope == EVERYWHERE:
             return name
@@ -233,11 +233,11 @@ class StaffFrame:
         return speaker(self._wording[page_language()])(key, **values)
 
     def go(self, path: str) -> BaseResponse:
-        """Lead on after a form was taken: reloading that page sends nothing twice."""
+        """Redirect after a form was accepted, so that reloading the page sends nothing twice."""
         return redirect(path, 303)
 
     def tell(self, key: str, kind: str = "ok", **values: object) -> None:
-        """Put a notice onto the next page that is shown; `kind` is `ok`, `amber`, `check` or `no`."""
+        """Show a notice on the next page. `kind` is `ok`, `amber`, `check` or `no`."""
         flash(self.word(Said(key, **values)), kind)
 
     def fault(self, status: int, key: str, **values: object) -> Response:
@@ -260,7 +260,7 @@ class StaffFrame:
 
 def _hold_to_token() -> None:
     if request.method not in {"GET", "HEAD", "OPTIONS"}:
-        token = request.form.get("csrf_token")  # a body that is too large ends here, as what it is
+        token = request.form.get("csrf_token")  # A body that is too large ends here, with its own error
         try:
             validate_csrf(token)
         except Exception as error:
@@ -268,14 +268,14 @@ def _hold_to_token() -> None:
 
 
 def _private(response: Response) -> Response:
-    """No cache keeps a page that names people; forms are sent with their origin, to this site alone."""
+    """No cache may keep a page that names people. Forms are sent with their origin, to this site alone."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 
 def _page_of(path: str) -> str:
-    """Return the page that a form stands on: the path itself where it can be opened, else the nearest above it."""
+    """Return the page of a form: the path itself if it can be opened, otherwise the nearest path above it."""
     routes = flask.current_app.url_map.bind("")
     while path:
         try:
@@ -288,13 +288,13 @@ def _page_of(path: str) -> str:
 
 
 def _current(doors: list[Door]) -> str:
-    """Return the path of the line that the page belongs to: the longest that the address begins with."""
+    """Return the path of the page's line: the longest path with which the address begins."""
     found = [door.path for door in doors if f"{request.path}/".startswith(f"{door.path}/")]
     return max(found, key=len, default="")
 
 
 def _here(**changes: object) -> str:
-    """Return this page's address with some values of its query changed, or taken out (None)."""
+    """Return this page's address with some values of its query changed, or removed (None)."""
     values: dict[str, str] = request.args.to_dict()
     for name, value in changes.items():
         values.pop(name, None)

@@ -1,4 +1,4 @@
-"""Refusals of the issuer as a page in Chinese says them; in English they stand as the service wrote them.
+"""The issuer's refusals in Chinese for a page. In English they stay as the service wrote them.
 
 A refusal is written once, in English, with figures in it. `translations/refusals.json` has each sentence in Chinese.
 """
@@ -35,12 +35,12 @@ _VALUES: Final = {
     "receipt": "回执",
     "root": "根",
 }
-"""Codes that stand in a refusal, as people call them."""
+"""Codes in a refusal, and the names that people use."""
 _COMMAND: Final = "python -m"
 
 
 def in_chinese(message: str) -> str | None:
-    """Return a refusal's message in Chinese, None for a sentence that is not known."""
+    """Return a refusal's message in Chinese, or None for an unknown sentence."""
     for pattern, text in _sentences():
         found = pattern.fullmatch(message)
         if found is not None:
@@ -49,9 +49,9 @@ def in_chinese(message: str) -> str | None:
 
 
 def said(message: str, hint: str, language: str) -> dict[str, str]:
-    """Return the two values of a page's notice: what was refused, and the remedy where it is one for a page.
+    """Return the two values of a page's notice: the refusal, and the remedy if it is one for a page.
 
-    A Chinese sentence names its remedy itself. A command is no remedy for somebody who sits before a page.
+    A Chinese sentence contains its remedy. A command is no remedy for a user of a page.
     """
     text = in_chinese(message) if language == "zh" else None
     if text is not None:
@@ -61,7 +61,7 @@ def said(message: str, hint: str, language: str) -> dict[str, str]:
 
 @cache
 def _sentences() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return patterns with their texts, the longest first: a longer sentence says more of the same case."""
+    """Return patterns with their texts, the longest first, because a longer sentence is more specific."""
     told = json.loads((FOLDER / "refusals.json").read_text(encoding="utf-8"))
     ordered = sorted(told.items(), key=lambda pair: -len(pair[0]))
     return tuple((re.compile(re.escape(english).replace(r"\{\}", "(.+?)")), text) for english, text in ordered)

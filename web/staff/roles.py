@@ -1,4 +1,4 @@
-"""The roles of a person: given and taken away one by one, each in force at the next request. For administrators."""
+"""The roles of a person: given and removed one by one, each in force at the next request. For administrators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from web.staff.frame import StaffFrame
 
 
 class RoleForm(StaffForm):
-    """A role, and the department or tier to which it is narrowed."""
+    """A role, and the department or tier to which it is limited."""
 
     role = SelectField("people.role", [Needed()], choices=[])
     scope = SelectField("people.scope", choices=[])
@@ -61,7 +61,7 @@ def add_roles(found: Blueprint, staff: StaffFrame) -> None:
 
 
 def _other(staff: StaffFrame, who: Caller, person_id: str) -> Person:
-    """Return a person who is not the one who asks; Problem not-found or not-permitted."""
+    """Return a person other than the caller. Problem not-found or not-permitted."""
     try:
         one = staff.authenticate.store.people.get(person_id)
     except UnknownPerson:
@@ -72,7 +72,7 @@ def _other(staff: StaffFrame, who: Caller, person_id: str) -> Person:
 
 
 def _asked(staff: StaffFrame, form: RoleForm) -> Grant | None:
-    """Return the grant that was chosen; None for a scope that the role does not take."""
+    """Return the chosen grant, or None for a scope that the role does not allow."""
     role, scope = Role(form.role.data), form.scope.data
     if scope == EVERYWHERE:
         return Grant(role)

@@ -1,4 +1,6 @@
-"""`/sign-in` and `/sign-out`: the one door of all staff; the second step; signing in again before what matters."""
+"""`/sign-in` and `/sign-out`: the one entrance for all staff; the second step; the repeated sign-in before important
+acts.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from web.staff.forms import Longest, Needed, Said, StaffForm, figures, stripped
 from web.staff.frame import AGAIN, SECOND_STEP, SIGN_IN, StaffFrame
 
 STEP: Final = "step"
-"""Under this name the form's cookie keeps which sign-in waits for its second step."""
+"""Under this name, the form's cookie keeps the sign-in that waits for its second step."""
 
 
 class SignInForm(StaffForm):
@@ -45,7 +47,7 @@ class PasswordForm(StaffForm):
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How a person can take the second step; `options` is what the browser's passkey is asked."""
+    """The ways of a person's second step. `options` is the question for the browser's passkey."""
 
     totp: bool
     options: str | None
@@ -53,7 +55,7 @@ class Ways:
 
 
 def sign_in_pages(staff: StaffFrame) -> Blueprint:
-    """Return the pages by which people come in and go out."""
+    """Return the pages for signing in and out."""
     found = staff.blueprint("sign-in")
 
     @found.route(SIGN_IN, methods=["GET", "POST"])
@@ -108,9 +110,9 @@ def _tried(staff: StaffFrame, form: SignInForm) -> ResponseReturnValue:
 
 
 def let_in(staff: StaffFrame, person: Person, asked: str | None, *, factor: bool) -> BaseResponse:
-    """Lead a person who has shown a password, or come from the organisation, to the second step, or in without."""
+    """Lead a person who showed a password, or came through the organisation, to the second step, or in without it."""
     store, at = staff.authenticate.store, request_instant()
-    session.clear()  # a form opened before signing in is of no use after
+    session.clear()  # A form that was opened before signing in is of no use afterwards
     if not factor and store.has_second_step(person):
         session[STEP] = store.steps.begin(person.id, StepPurpose.SIGN_IN, at=at)
         return staff.go(staff.with_next(SECOND_STEP, asked))
@@ -127,7 +129,7 @@ def let_in(staff: StaffFrame, person: Person, asked: str | None, *, factor: bool
 
 
 def ways_of(staff: StaffFrame, person: Person, token: str) -> Ways:
-    """Return how a person can take the second step, having asked the passkeys again."""
+    """Return the ways of a person's second step, with a new question for the passkeys."""
     store = staff.authenticate.store
     kinds = {factor.kind for factor in store.factors.of(person.id)}
     options = None
@@ -162,7 +164,7 @@ def _second_page(
 
 
 def step_taken(staff: StaffFrame, step: SignInStep, form: CodeForm) -> Said | None:
-    """Try the code or the passkey's answer that was sent; return the fault to show when the answer is wrong."""
+    """Try the sent code or passkey answer. Return the fault to show if the answer is wrong, or None."""
     store, at, source = staff.authenticate.store, request_instant(), staff.authenticate.source(request)
     answer = request.form.get("answer", "")
     try:
@@ -213,7 +215,7 @@ def _again_by_password(staff: StaffFrame, person: Person) -> ResponseReturnValue
 
 
 def confirm(staff: StaffFrame, asked: str | None, *, factor: bool) -> ResponseReturnValue:
-    """Note that whoever is signed in has signed in again, give the session a new token, and lead on."""
+    """Record that the person has signed in again, give the session a new token, and redirect."""
     authenticate = staff.authenticate
     held = authenticate.session(request)
     session.pop(STEP, None)

@@ -1,7 +1,7 @@
 """Single sign-on by OpenID Connect: authorization code with PKCE and nonce (OpenID Connect Core §3.1, RFC 7636).
 
-A person must be registered here beforehand: linked to the account over there, or added for single sign-on under the
-name that a claim tells. Nobody gets an account, let alone a right, because the organisation's server knows them.
+A person must be registered here first: linked to the account at the provider, or added for single sign-on under the
+name in a claim. Nobody gets an account or a right only because the organisation's server knows them.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 SECONDS: Final = 5
 _NEXT: Final = "organisation-next"
 _STRONG: Final = frozenset({"mfa", "hwk", "swk", "fpt", "face", "otp"})
-"""Ways of signing in (RFC 8176) that count as a second step at the organisation: our own is then not asked for."""
+"""Ways of signing in (RFC 8176) that count as a second step at the organisation. This server then does not ask for its
+own.
+"""
 _FAULTS: Final = (AuthlibBaseError, JoseError, RequestException, RuntimeError, ValueError, KeyError, TypeError)
-"""The errors to which an absent, faulty or hostile server, or a client's forged answer, leads."""
+"""The errors of an absent, faulty or hostile server, or of a client's forged answer."""
 
 
 def add_single_sign_on(app: Flask, staff: StaffFrame, settings: Settings) -> Blueprint | None:
-    """Return the pages of single sign-on, or None if no provider is set; the sign-in page then shows no button."""
+    """Return the pages of single sign-on, or None if no provider is set. The sign-in page then shows no button."""
     if settings.sso_issuer is None:
         return None
     client = _client(app, settings)
@@ -84,7 +86,7 @@ def _client(app: Flask, settings: Settings) -> Any:  # noqa: ANN401 - Authlib ca
 
 
 def _claims(client: Any, settings: Settings) -> dict[str, Any]:  # noqa: ANN401 - as above
-    """Return the claims of the identity token that the code was exchanged for; one of `_FAULTS` for any doubt."""
+    """Return the claims of the identity token for the code. Raises one of `_FAULTS` for any doubt."""
     metadata = client.load_server_metadata()
     if metadata.get("issuer") != settings.sso_issuer:
         raise ValueError("another issuer answers here")
@@ -103,7 +105,9 @@ def _claims(client: Any, settings: Settings) -> dict[str, Any]:  # noqa: ANN401 
 
 
 def _person(staff: StaffFrame, settings: Settings, claims: dict[str, Any]) -> Person | None:
-    """Return whom the claims mean: the person linked to this subject, else one who waits under the claim's name."""
+    """Return the person of the claims: the one linked to this subject, otherwise one who waits under the claim's name,
+    or None.
+    """
     people, issuer, subject = staff.authenticate.store.people, str(settings.sso_issuer), claims["sub"]
     known = people.linked(issuer, subject)
     if known is not None or settings.sso_claim is None:
@@ -114,7 +118,7 @@ def _person(staff: StaffFrame, settings: Settings, claims: dict[str, Any]) -> Pe
     try:
         person = people.named(name)
         if people.has_password(person) or people.is_linked(person):
-            return None  # an account at the provider never takes over an account here by its name
+            return None  # An account at the provider never takes over an account here by its name
         people.link(person.name, issuer, subject, by=BY, at=request_instant())
     except (UnknownPerson, NameTaken):
         return None
@@ -128,7 +132,9 @@ def _refused(staff: StaffFrame, key: str) -> ResponseReturnValue:
 
 
 def _onward(staff: StaffFrame, response: BaseResponse) -> ResponseReturnValue:
-    """Redirect by a page of ours: a browser sends no strict cookie in a redirect that began at another site."""
+    """Redirect through a page of this site: a browser sends no strict cookie in a redirect that began at another
+    site.
+    """
     page = staff.page("staff/onward", path=response.location, said=Said("sso.onward"))
     for cookie in response.headers.getlist("Set-Cookie"):
         page.headers.add("Set-Cookie", cookie)

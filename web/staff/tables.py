@@ -1,4 +1,4 @@
-"""Long lists on pages for staff: which part is asked for, and how the part before and after is reached."""
+"""Long lists on pages for staff: which part is shown, and the links to the part before and after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAST: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One part of a list. `number` counts from 1; `total` is None where counting all would cost too much."""
+    """One part of a list. `number` counts from 1. `total` is None if counting all would cost too much."""
 
     rows: Sequence[T]
     number: int
@@ -25,23 +25,23 @@ class Page(Generic[T]):
 
     @property
     def before(self) -> int | None:
-        """The number of the part before, None at the first."""
+        """The number of the part before, or None at the first."""
         return self.number - 1 if self.number > 1 else None
 
     @property
     def after(self) -> int | None:
-        """The number of the part after, None at the last."""
+        """The number of the part after, or None at the last."""
         return self.number + 1 if self.more else None
 
 
 def page_number() -> int:
-    """Return the part that the address asks for (`page=2`); the first for anything else."""
+    """Return the part in the address (`page=2`), or the first for anything else."""
     asked = request.args.get("page", "1")
     return min(max(int(asked), 1), _LAST) if asked.isascii() and asked.isdecimal() and len(asked) < 7 else 1
 
 
 def page_of(find: Callable[[int, int], Sequence[T]], *, size: int = ROWS, total: int | None = None) -> Page[T]:
-    """Return the part asked for; `find(limit, offset)` reads the list, newest or most urgent first."""
+    """Return the requested part. `find(limit, offset)` reads the list, newest or most urgent first."""
     number = page_number()
     rows = find(size + 1, (number - 1) * size)
     return Page(rows[:size], number, len(rows) > size, total)

@@ -1,1 +1,3 @@
-"""One file a surface: what joins the surface to the application. A surface that is not switched on is not imported."""
+"""One file for each surface, which joins the surface to the application. A surface that is not enabled is not
+imported.
+"""

@@ -19,7 +19,7 @@ from web.staff.frame import StaffFrame
 
 
 def add_audit(app: Flask, settings: Settings, verifier: Verifier, staff: StaffFrame, name_of: NameOf | None) -> None:
-    """Add the auditors' calls and pages; `name_of` asks the register, where this process has one."""
+    """Add the auditors' calls and pages. `name_of` asks the register, if this process has one."""
     database = open_figures(settings.verifier_url)
     atexit.register(database.close)
     reviewing = Reviewing(

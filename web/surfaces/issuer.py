@@ -31,9 +31,10 @@ from web.surfaces.register import RegisterCalls
 
 
 def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> tuple[RegisterCalls, Health]:
-    """Add the issuer's calls; return what a verifier on this host may ask of its register, and what tells its health.
+    """Add the issuer's calls. Return what a verifier on this host may ask of its register, and the report on its
+    health.
 
-    What is due is published now; from then on the background work keeps the documents fresh.
+    Due documents are published now. From then on, the background work keeps them fresh.
     """
     issuer, authenticate = open_issuer(settings), staff.authenticate
     Repeating(publishing(issuer, clock), clock).once()
@@ -60,7 +61,7 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
 
 
 def _health(issuer: Issuer, settings: Settings, clock: Clock) -> Health:
-    """Return what the issuer warns of: it serves while notices to applicants wait."""
+    """Return the issuer's warnings: it still serves while notices to applicants wait."""
     opened = {MAIL: settings.mail_url, SMS: settings.sms_url}
     ways = frozenset(way for way, address in opened.items() if address is not None)
     return Health(

@@ -1,4 +1,4 @@
-"""What a verifier may ask a register for: the seam between the two surfaces, which share no code."""
+"""What a verifier may ask a register: the interface between the two surfaces, which share no code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class RegisterCalls:
-    """A register on this host, by what is asked of it; each answers None where it knows nothing.
+    """A register on this host, by its questions. Each answer is None if the register knows nothing.
 
     `card_by_number`: a card number to the card's token. `entitled_until`: a card's id and the instant of the call to
     the end of its holder's entitlement. `photo_of`: likewise, to the holder's photo (JPEG). `phone_of`:

@@ -1,4 +1,4 @@
-"""The verifier's surface: check-ins and everything beside them, and what must hold for this process to serve."""
+"""The verifier's surface: check-ins and everything beside them, and the conditions for this process to serve."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ def add_verifier(
     clock: Clock,
     register: RegisterCalls | None,
 ) -> tuple[Verifier, Health]:
-    """Add the verifier's calls; return the verifier and what is told of its health.
+    """Add the verifier's calls. Return the verifier and the report on its health.
 
-    What only a register knows is asked of the one on this host, else of an issuer elsewhere, else of nobody.
+    Questions that only a register can answer go to the register on this host, otherwise to an issuer elsewhere,
+    otherwise to nobody.
     """
     verifier = _with_register(open_verifier(settings, clock), settings, register)
     atexit.register(verifier.close)
-    app.extensions["ledger"] = verifier.ledger  # for traces
-    app.extensions["usage_counts"] = partial(usage_counts, verifier)  # for the office's page of a holder, on one host
-    app.extensions["held_by_device"] = verifier.store.offline.held_by_device  # for the operator's page of devices
+    app.extensions["ledger"] = verifier.ledger  # For traces
+    app.extensions["usage_counts"] = partial(usage_counts, verifier)  # For the office's page of a holder, on one host
+    app.extensions["held_by_device"] = verifier.store.offline.held_by_device  # For the operator's page of devices
     app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
     app.register_blueprint(department_pages(staff, verifier))
     app.register_blueprint(desk_pages(staff, verifier))
@@ -52,7 +53,9 @@ def add_verifier(
 
 
 def _no_register(verifier: Verifier, settings: Settings) -> str | None:
-    """Warn of what is missing when no register can be asked, as with a shared folder of documents alone."""
+    """Return a warning about what is missing if no register can be asked, as with only a shared folder of documents, or
+    None.
+    """
     if verifier.card_by_number is no_register:
         return f"no register to ask: {_LACKING}; set YUNJU_ISSUER_URL"
     if settings.issuer_url is not None and not settings.issuer_token_file.is_file():
@@ -84,7 +87,7 @@ def _with_register(verifier: Verifier, settings: Settings, register: RegisterCal
 def usage_counts(verifier: Verifier, subject: str, at: datetime) -> list[tuple[str, str, int]] | None:
     """Return how much of each quota a holder has used: the quota's code, the period, the uses. Counts alone.
 
-    None while the ledger is away: the office's page does without.
+    None while the ledger is away: the office's page then shows no counts.
     """
     try:
         counters = verifier.ledger.usage(subject, at).counters
