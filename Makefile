@@ -28,7 +28,7 @@ READERS := $(call stamp,readers,requirements/devices-test.txt)
 
 MINUTES ?= 10
 
-.PHONY: help run test soak fuzz check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
+.PHONY: help run test soak fuzz mutants check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ soak: setup-test ## The long forms that `make test` leaves out: every comparison
 
 fuzz: setup-dev $(FUZZ) ## Hand spoilt input to everything that reads what others send (MINUTES=10 of processor time, TARGETS=…)
 	@$(PY) -m tests.fuzz --minutes $(MINUTES) $(TARGETS)
+
+mutants: setup-dev ## Spoil the code of the decisions in small things and tell what no test notices (MODULES=cards/verify.py …); long
+	@TMPDIR=$$(tools/test-folder.sh) PYTHONPATH=.:client $(PY) -m tools.mutants $(MODULES)
 
 check: setup-dev lint ## The quick part, under two minutes: lint, types, tests that need no other program
 	@$(PYTEST) -q -m "$(QUICK)"

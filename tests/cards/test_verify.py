@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cards.binding import MISFIT, card_binding
 from cards.claims import CARD as CARD_FORM
-from cards.claims import Form
+from cards.claims import Form, sign_card
 from cards.presentation import Presentation, PresentationError, read
 from cards.programme.types import Assurance
 from cards.proof import PROOF, card_digest
-from cards.status import Freshness, Status
+from cards.status import Freshness, Status, StatusAnswer
 from cards.verify import REASONS, CardCache, RefusedCard, Verified, VerifiedCard, verify_presentation
 from cards.wire import pack
 from edge.encoding import b64u, unb64u
@@ -281,6 +282,31 @@ def test_the_cache_is_bounded_and_drops_the_least_recently_used():
     assert [cache.get(digest, 1) is not None for digest in (b"a", b"b", b"c")] == [True, False, True]
     with pytest.raises(ValueError, match="at least one"):
         CardCache(0)
+
+
+def test_a_card_that_is_put_in_again_counts_as_used_and_one_place_is_enough():
+    """Verified again, a card is the newest; a cache of one card holds the last."""
+    held = VerifiedCard("kid", card_claims(), None, ())
+    cache, single = CardCache(2), CardCache(1)
+    for digest in (b"a", b"b", b"a", b"c"):
+        cache.put(digest, 1, held)
+        single.put(digest, 1, held)
+    assert [cache.get(digest, 1) is not None for digest in (b"a", b"b", b"c")] == [True, False, True]
+    assert [single.get(digest, 1) is not None for digest in (b"a", b"b", b"c")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("binding", "reason", "mark"), [("own", None, None), (bytes(10), "revoked", MISFIT), (None, "revoked", None)]
+)
+def test_an_index_that_is_bound_to_another_card_is_told_to_auditors(binding, reason, mark):
+    """A minted card stands on another's index; an index that was taken back is no sign of one."""
+    claims = card_claims()
+    text = sign_card(ISSUER_KEY, claims)
+    bound = card_binding(claims) if binding == "own" else binding
+    given = trust(status=FixedStatus(StatusAnswer(Status.VALID, Freshness.FRESH, bound=True, binding=bound)))
+    verdict = verify(Presentation(text, proof(text)), given_trust=given)
+    told = (None, None) if isinstance(verdict, Verified) else (verdict.reason, verdict.mark)
+    assert told == (reason, mark)
 
 
 def test_the_cache_stands_many_threads():

@@ -9,6 +9,7 @@ from edge.strictjson import loads
 from keys.jwk import public_jwk
 from keys.keyset import KeySet, Purpose
 from keys.tokens import (
+    LEEWAY,
     BadClaims,
     BadSignature,
     MalformedToken,
@@ -218,3 +219,49 @@ def test_no_message_quotes_a_token_or_a_claim():
         with pytest.raises((BadClaims, MalformedToken)) as refusal:
             verify_with_keys(text, FORM, key_set(), Purpose.CARD, AT)
         assert "secret" not in str(refusal.value)
+
+
+def test_two_honest_clocks_differ_by_five_seconds_at_most():
+    """The one figure of docs/design.md for every comparison with an instant."""
+    assert timedelta(seconds=5) == LEEWAY
+
+
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+def test_a_time_ends_with_the_year_9999_also_where_nothing_expires(name):
+    """No instant could follow: the last second is taken, the next is out of bounds."""
+    form = TokenForm("timed+jwt", frozenset({"alg", "typ"}), {}, {"iat": int, "nbf": int}, 500, None)
+    form.check_claims({name: LAST_SECOND})
+    with pytest.raises(BadClaims, match="out of bounds"):
+        form.check_claims({name: LAST_SECOND + 1})
+
+
+LAST_SECOND = 253_402_300_799
+
+
+@pytest.mark.parametrize(("deep", "taken"), [(7, True), (8, False)])
+def test_claims_nest_eight_deep_and_no_deeper(deep, taken):
+    """The object of the claims is the first level."""
+    nested = []
+    for _ in range(deep - 1):
+        nested = [nested]
+    text = forge(body=claims(items=nested))
+    if taken:
+        assert verify_with_key(text, FORM, signer().public_key).claims["items"] == nested
+    else:
+        with pytest.raises(BadClaims):
+            verify_with_key(text, FORM, signer().public_key)
+
+
+@pytest.mark.parametrize("member", ["crit", "jku", "x5u", "x5c", "zip", "b64", "cty"])
+def test_a_form_asks_for_no_member_that_names_a_key_s_place_or_a_coding(member):
+    """Four members and no other; all four together are a form."""
+    with pytest.raises(ValueError, match="headers"):
+        TokenForm("f+jwt", frozenset({"alg", "typ", member}), {}, {}, 500, None)
+    assert TokenForm("f+jwt", frozenset({"alg", "typ", "kid", "jwk"}), {}, {}, 500, None).typ == "f+jwt"
+
+
+@pytest.mark.parametrize("claims_of_form", [{"x": float}, {"iat": str}, {"exp": bool}])
+def test_a_form_knows_five_kinds_of_claims_and_times_are_integers(claims_of_form):
+    """A form that says otherwise is a fault of its author, told where it is made."""
+    with pytest.raises(ValueError, match="a time is an int"):
+        TokenForm("f+jwt", frozenset({"alg", "typ"}), claims_of_form, {}, 500, None)
