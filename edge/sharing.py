@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
@@ -24,6 +25,8 @@ BUSY_SECONDS: Final = 0.25
 """How long a call waits for the file. After that, this worker counts by itself."""
 TIDY_EVERY: Final = 1000
 FILE: Final = "limits.db"
+LEDGERS_OWN: Final = frozenset({"cluster", "replicas", "keep_days"})
+"""Options of a ledger's address that are the ledger's own: the client of Redis knows none of them."""
 T = TypeVar("T")
 
 
@@ -125,8 +128,8 @@ class RedisShared:
     """
 
     def __init__(self, url: str, prefix: str = "yunju-limits") -> None:
-        """Connect at the first count."""
-        self._url, self._prefix = url, prefix
+        """Connect at the first count. `url`: the ledger's; what in it is the ledger's own is left out."""
+        self._url, self._prefix = _plain(url), prefix
         self._held: tuple[Storage, SlidingWindowCounterRateLimiter] | None = None
 
     def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:  # noqa: ARG002 - Redis has its own clock
@@ -136,7 +139,7 @@ class RedisShared:
             limiter = self._opened()[1]
             taken = next((count for count in dict.fromkeys((most, 1)) if limiter.hit(item, key, cost=count)), 0)
         except (StorageError, OSError) as error:
-            raise SharedAway(type(error).__name__) from None
+            raise self._away(error) from None
         return taken, 0.0 if taken else max(1.0, 1 / rate)
 
     def first(self, key: str, until: float, now: float) -> bool:
@@ -145,15 +148,27 @@ class RedisShared:
         try:
             return int(self._opened()[0].incr(f"{self._prefix}/seen/{key}", lives)) == 1
         except (StorageError, OSError) as error:
-            raise SharedAway(type(error).__name__) from None
+            raise self._away(error) from None
+
+    def _away(self, error: Exception) -> SharedAway:
+        """Let go of the connections: those to a primary that handed over would be refused for ever."""
+        self._held = None
+        return SharedAway(type(error).__name__)
 
     def _opened(self) -> tuple[Storage, SlidingWindowCounterRateLimiter]:
-        if self._held is None:
+        held = self._held
+        if held is None:
             storage = storage_from_string(self._url, wrap_exceptions=True, socket_timeout=BUSY_SECONDS)
             if not isinstance(storage, Storage):
                 raise SharedAway("not a storage that answers at once")
-            self._held = storage, SlidingWindowCounterRateLimiter(storage)
-        return self._held
+            self._held = held = storage, SlidingWindowCounterRateLimiter(storage)
+        return held
+
+
+def _plain(url: str) -> str:
+    parts = urlsplit(url)
+    asked = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in LEDGERS_OWN]
+    return urlunsplit(parts._replace(query=urlencode(asked)))
 
 
 def open_shared(settings: Settings) -> Shared:

@@ -1,6 +1,7 @@
 """What workers count together: one bucket over processes, a proof once, and each alone where the counts are away."""
 
 import multiprocessing
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from edge.settings import load_settings
 from edge.sharing import FileShared, RedisShared, SharedAway, open_shared
 from tests.edge.builders import NOON
 from tests.ledger.redis_servers import a_server
+from tests.soak.redis_pair import Pair
 
 
 @pytest.fixture
@@ -122,6 +124,28 @@ def test_servers_share_one_bucket_in_redis(redis):
     assert sum(granted) == 5
     assert (one.first("proof", 60, 0), two.first("proof", 60, 0)) == (True, False)
     assert [one.take("192.0.2.2", 0.01, 5, 0.0, 3)[0], two.take("192.0.2.2", 0.01, 5, 0.0, 3)[0]] == [3, 1]
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("options", ["?replicas=1", "?cluster=false&keep_days=60", "?replicas=1&socket_keepalive=yes"])
+def test_options_of_the_ledgers_address_do_not_disturb_the_counts(redis, options):
+    """They stand in the one address that both read; every counted call was answered 500."""
+    shared = RedisShared(redis.url + options)
+    assert [shared.take("192.0.2.1", 0.01, 1, 0.0)[0] for _ in range(2)] == [1, 0]
+    assert shared.first("proof", 60, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parts
+def test_counts_follow_a_primary_that_handed_over(tmp_path):
+    """The old one refuses to count: that call is counted alone, the next at the new primary."""
+    with closing(Pair(tmp_path)) as pair:
+        shared = RedisShared(pair.url)
+        assert shared.first("proof", 60, 0)
+        pair.fail_over()
+        with pytest.raises(SharedAway):
+            shared.first("another", 60, 0)
+        assert (shared.first("another", 60, 0), shared.first("proof", 60, 0)) == (True, False)
 
 
 def test_a_limit_fails_open_where_redis_is_away():
