@@ -1,4 +1,4 @@
-"""What a call is: its method, its path, who signs it, and whether it may arrive twice. Nothing here sends."""
+"""What a call is: its method, its path, its signer, and whether it may arrive twice. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Literal, TypeVar
 T = TypeVar("T")
 
 Signed = Literal["caller", "key", "nobody"]
-"""Who signs: the caller's credential; a device's key alone, before it has a token; nobody, for what is public."""
+"""Who signs: the caller's credential; only a device's key, before it has a token; or nobody, for public calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of the OpenAPI document. `path` has its names in braces.
 
-    `repeatable`: it may arrive twice without harm, since it reads alone or carries an operation id. `writes`: it
-    carries one, in the header `Idempotency-Key`.
+    `repeatable`: it may arrive twice without harm, because it only reads or carries an operation id. `writes`: it
+    carries an operation id in the header `Idempotency-Key`.
     """
 
     method: str
@@ -29,7 +29,7 @@ class Call:
 
 
 class Caller(ABC):
-    """Whatever makes calls: the methods of `yunju_client.calls` are written over it."""
+    """The caller that the methods of `yunju_client.calls` use."""
 
     @abstractmethod
     def _call(

@@ -1,4 +1,4 @@
-"""The client: makes each call as its caller, sends it again where that is safe, and turns answers into shapes."""
+"""The client: makes each call for its caller, sends it again if that is safe, and turns answers into shapes."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ T = TypeVar("T")
 _OPERATION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _JSON: Final = frozenset({"application/json", "application/problem+json"})
 _BUSY: Final = frozenset({429, 503})
-"""The server says itself that it has not served the call."""
+"""The server itself says that it has not served the call."""
 _GATEWAY: Final = frozenset({502, 504})
-"""Something before the server says that no answer came."""
+"""A gateway before the server says that no answer came."""
 
 
 class Client(Calls):
-    """The calls of one server, as one caller. Threads may share it; `close` it, or use it in a `with`.
+    """The calls of one server for one caller. Threads may share it. `close` it, or use it in a `with`.
 
-    A call goes out again, with the same operation id and a proof of its own, when the server could not be reached, when
-    its answer was lost, and after 429, 502, 503 and 504: as `patience` says, and only where the call may arrive twice.
+    A call is sent again, with the same operation id and a new proof, if the server could not be reached, if its answer
+    was lost, and after 429, 502, 503 and 504. `patience` says how often. It is sent again only if it may arrive twice.
 
-    `most_bytes`: the largest answer that is read. `seconds`: how long each wait for the server may take.
-    `transport`, `now` (epoch seconds) and `sleep` are for tests. `dangerous_plain_http` lets tokens and names go to
-    another machine over `http`, where everybody on the way can read them.
+    `most_bytes`: the largest answer that is read. `seconds`: the limit for each wait for the server. `transport`, `now`
+    (epoch seconds) and `sleep` are for tests. `dangerous_plain_http` allows tokens and names to go to another machine
+    over `http`, where others on the way can read them.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Client(Calls):
         sleep: Callable[[float], None] = time.sleep,
         dangerous_plain_http: bool = False,
     ) -> None:
-        """Name a server and who calls it: an integrator's token, a credential, or None for what is public."""
+        """Name a server and its caller: an integrator's token, a credential, or None for public calls."""
         self.server = server_address(server, dangerous_plain_http=dangerous_plain_http)
         self._credential = Bearer(credential) if isinstance(credential, str) else credential
         self._patience = patience or Patience()
@@ -65,11 +65,11 @@ class Client(Calls):
 
     @classmethod
     def of_device(cls, folder: DeviceFolder, **options: Any) -> Self:  # noqa: ANN401 - as __init__ names them
-        """Return the client of an enrolled device; `options` are those of the class."""
+        """Return the client of an enrolled device. `options` are those of the class."""
         return cls(folder.server, DeviceCredential(folder.key, folder.token), **options)
 
     def with_operator(self, session: str | None) -> Self:
-        """Return the client with an operator's session (`sign_operator_in`), or without one; they share connections."""
+        """Return the client with an operator's session (`sign_operator_in`), or without one. Both share connections."""
         if session is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", session):
             raise MisuseError("the operator's session is not written as sessions are", "Hand in `session` alone.")
         found = copy.copy(self)
@@ -104,7 +104,7 @@ class Client(Calls):
         return _answer(kind, reply, named or None, self._now())
 
     def _patiently(self, call: Call, url: str, data: bytes, operation: str) -> Reply:
-        """Send a call until it is answered or patience ends; the operation id stays the same, the proof does not."""
+        """Send a call until it is answered or patience ends. The operation id stays the same; each proof is new."""
         made = 0
         while True:
             made += 1
@@ -119,7 +119,9 @@ class Client(Calls):
             self._sleep(delay)
 
     def _attempt(self, call: Call, url: str, data: bytes, operation: str) -> tuple[Reply | None, str, float | None]:
-        """Send a call once. Returns what was answered, why it is worth another try (else empty), the wait asked for."""
+        """Send a call once. Return the answer, the reason for another try (or an empty text), and the requested
+        wait.
+        """
         try:
             reply = self._wire.send(call.method, url, data, self._headers(call, url, data, operation))
         except NotSentError as error:

@@ -1,4 +1,4 @@
-"""Who calls: an organisation's server by its token, or a device by its token and a proof of its key (RFC 9449)."""
+"""Who calls: an organisation's server with its token, or a device with its token and a proof of its key (RFC 9449)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def b64u(data: bytes) -> str:
 
 
 def new_id() -> str:
-    """Return a fresh operation id or `jti`: 128 random bits."""
+    """Return a new operation id or `jti`: 128 random bits."""
     return b64u(secrets.token_bytes(16))
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What is about to be sent, as far as a proof covers it. `now`: epoch seconds of this attempt."""
+    """The part of a call that a proof covers, before it is sent. `now`: epoch seconds of this attempt."""
 
     method: str
     url: str
@@ -46,12 +46,12 @@ class Credential(Protocol):
     """What a caller shows with a call."""
 
     def headers(self, sent: Sent) -> dict[str, str]:
-        """Return the headers that show who calls; made anew for each attempt."""
+        """Return the headers that show the caller. They are made again for each attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """The token of an organisation's server, `yj_…`. Whoever has the token is the caller: keep it secret."""
+    """The token of an organisation's server, `yj_…`. Anybody with the token is the caller: keep it secret."""
 
     token: str = field(repr=False)
 
@@ -65,7 +65,7 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCredential:
-    """A device's token, `yd_…`, which is worth nothing without its P-256 key. None for `token`: not enrolled yet."""
+    """A device's token, `yd_…`, which is useless without its P-256 key. `token` None: not enrolled yet."""
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     token: str | None = field(default=None, repr=False)
@@ -77,13 +77,13 @@ class DeviceCredential:
             checked(self.token)
 
     def headers(self, sent: Sent) -> dict[str, str]:
-        """Return a proof for this one attempt, and the token it belongs to."""
+        """Return a proof for this one attempt, and its token."""
         proof = {"DPoP": dpop_proof(self.key, sent, self.token)}
         return proof if self.token is None else proof | {"Authorization": f"DPoP {self.token}"}
 
 
 def checked(token: str) -> str:
-    """Return a token that can stand in a header; MisuseError otherwise, without showing the token."""
+    """Return a token that can stand in a header. Raises MisuseError otherwise, without showing the token."""
     if not _TOKEN.fullmatch(token):
         raise MisuseError("the token is not written as tokens are", "Hand in the token alone, without blanks or lines.")
     return token

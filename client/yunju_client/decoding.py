@@ -1,4 +1,4 @@
-"""JSON to shapes and back. A member that a shape does not know is passed over: servers may come to tell more."""
+"""JSON to shapes and back. A member that a shape does not know is ignored, because servers may add members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class ShapeError(ValueError):
-    """A value is not of the shape that was promised; the text says where."""
+    """A value does not have the promised shape. The text says where."""
 
 
 def decode(kind: type[T], value: object) -> T:
@@ -21,7 +21,9 @@ def decode(kind: type[T], value: object) -> T:
 
 
 def encode(value: object) -> Any:  # noqa: ANN401 - any JSON value
-    """Return what is sent for a value: of a shape the members that are set, of a mapping all, of a sequence a list."""
+    """Return what is sent for a value: the set members of a shape, all members of a mapping, or a list for a
+    sequence.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return encode(given({one.name: getattr(value, one.name) for one in dataclasses.fields(value)}))
     if isinstance(value, Mapping):
@@ -32,7 +34,7 @@ def encode(value: object) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def given(members: Mapping[str, object]) -> dict[str, object]:
-    """Return the members that were given: what is None is left out."""
+    """Return the given members, without those that are None."""
     return {name: one for name, one in members.items() if one is not None}
 
 

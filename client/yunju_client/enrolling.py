@@ -1,4 +1,4 @@
-"""A device's enrolment: its one-time code and its key, once, for the token that it calls with from then on."""
+"""A device's enrolment: it exchanges its one-time code and its key, once, for the token of its calls."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from yunju_client.folder import DeviceFolder, device_key, keep_device
 
 
 def enrol(server: str, code: str, folder: Path, *, label: str | None = None, **options: Any) -> DeviceFolder:  # noqa: ANN401 - as Client names them
-    """Enrol this device with its one-time code, make its key where there is none, and keep both in `folder`.
+    """Enrol this device with its one-time code, make its key if there is none, and keep both in `folder`.
 
-    The code is used up by the first call that arrives: where the answer to it was lost, ask the operator for another.
-    `options` are those of `Client`.
+    The first call that arrives uses up the code: if its answer was lost, ask the operator for another code. `options`
+    are those of `Client`.
     """
     key = device_key(folder)
     with Client(server, DeviceCredential(key), **options) as client:

@@ -1,6 +1,6 @@
-"""What can go wrong with a call, as types. Each error says what happened, why, and the remedy.
+"""The errors of a call, as types. Each says what happened, why, and the remedy.
 
-A refused use is no error: the answer of a check-in says `outcome` = `denied` and why.
+A refused use is no error: the answer of a check-in has `outcome` = `denied` and the reason.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Final
 
 
 class YunjuError(Exception):
-    """Something went wrong. `remedy` says what to do about it.
+    """Something went wrong. `remedy` says what to do.
 
-    `operation`: the operation id of the call, where it carries one. Where it cannot be known whether the call was
-    served, send the same call again with that very id: it counts once.
+    `operation`: the operation id of the call, if it carries one. If it is unknown whether the call was served, send the
+    same call again with this id: it counts once.
     """
 
     def __init__(self, reason: str, remedy: str, *, operation: str | None = None) -> None:
@@ -25,13 +25,13 @@ class YunjuError(Exception):
 
 
 class MisuseError(YunjuError):
-    """What the program handed in cannot be used: an address, a token, a key file. Nothing was sent."""
+    """The program passed something unusable: an address, a token, a key file. Nothing was sent."""
 
 
 class UnreachableError(YunjuError):
-    """No answer came, after all attempts: it cannot be known whether the call was served. `attempts` were made.
+    """No answer came after all attempts. It is unknown whether the call was served. `attempts` is their number.
 
-    `retry_after`: the seconds that the server asked to be left alone for, where it answered so much.
+    `retry_after`: the seconds for which the server asked to be left alone, if it answered at all.
     """
 
     def __init__(
@@ -44,7 +44,9 @@ class UnreachableError(YunjuError):
 
 
 class RedirectedError(YunjuError):
-    """The server answered with another address. It was not followed: a credential goes to its own server alone."""
+    """The server answered with another address. The client did not follow it: a credential goes only to its own
+    server.
+    """
 
 
 class BadAnswerError(YunjuError):
@@ -58,10 +60,10 @@ class BadAnswerError(YunjuError):
 class ProblemError(YunjuError):
     """The server could not serve the call and said why, by a problem document (RFC 9457).
 
-    `type` is the address that explains the kind of problem, `code` its stable name; `reason` says what is wrong with
-    this call and `remedy` what to do. `message` has the sentence in Chinese (`zh`) and English (`en`). `fields`: where
-    a body is not well formed, each member's path with what is wrong. `retry_after` is in seconds. `document` is the
-    whole problem document.
+    `type` is the address that explains the kind of problem, and `code` is its fixed name. `reason` says what is wrong
+    with this call, and `remedy` what to do. `message` has the sentence in Chinese (`zh`) and English (`en`). `fields`:
+    the path of each malformed member, with its fault. `retry_after` is in seconds. `document` is the whole problem
+    document.
     """
 
     def __init__(
@@ -85,17 +87,17 @@ class ProblemError(YunjuError):
 
 
 def _fields(told: object) -> dict[str, str]:
-    """Return the path of each member that is not well formed, with what is wrong with it."""
+    """Return the path of each malformed member, with its fault."""
     listed = told if isinstance(told, list) else []
     return {str(one["path"]): str(one.get("message", "")) for one in listed if isinstance(one, dict) and "path" in one}
 
 
 class CredentialError(ProblemError):
-    """The credential is missing, unknown, run out or revoked: stop, and ask the operator for a new one."""
+    """The credential is missing, unknown, expired or revoked: stop, and ask the operator for a new one."""
 
 
 class ProofError(ProblemError):
-    """The proof of the device's key does not hold for this call; `detail` says what is wrong."""
+    """The proof of the device's key is wrong for this call. `detail` says what is wrong."""
 
 
 class OperatorError(ProblemError):
@@ -112,7 +114,7 @@ class ClockError(ProblemError):
 
 
 class NotPermittedError(ProblemError):
-    """The credential lacks the right to this at this point."""
+    """The credential has no right to this at this point."""
 
 
 class NotFoundError(ProblemError):
@@ -120,7 +122,7 @@ class NotFoundError(ProblemError):
 
 
 class InvalidError(ProblemError):
-    """What was sent is not well formed; `fields` and `detail` say what."""
+    """The request is malformed. `fields` and `detail` say where."""
 
 
 class OperationConflictError(ProblemError):
@@ -128,11 +130,11 @@ class OperationConflictError(ProblemError):
 
 
 class TooManyRequestsError(ProblemError):
-    """Too many calls; `retry_after` seconds are to pass. The client waited already, as long as its patience allows."""
+    """Too many calls: wait for `retry_after` seconds. The client has already waited as long as its patience allows."""
 
 
 class UnavailableError(ProblemError):
-    """The server cannot record now, after all attempts. Nobody was let in; send the same operation again."""
+    """The server cannot record now, after all attempts. Nobody was let in. Send the same operation again."""
 
 
 BY_CODE: Final[Mapping[str, type[ProblemError]]] = {
@@ -147,7 +149,7 @@ BY_CODE: Final[Mapping[str, type[ProblemError]]] = {
     "clock-off": ClockError,
     "operation-conflict": OperationConflictError,
 }
-"""The codes that have a type of their own; of all others the status decides."""
+"""The codes with a type of their own. For all others, the status decides."""
 
 BY_STATUS: Final[Mapping[int, type[ProblemError]]] = {
     400: InvalidError,
@@ -165,7 +167,7 @@ BY_STATUS: Final[Mapping[int, type[ProblemError]]] = {
 def problem(
     document: Mapping[str, Any], *, status: int, operation: str | None, retry_after: float | None, now: float
 ) -> ProblemError:
-    """Return the error of a problem document; `now` is this machine's time, epoch seconds."""
+    """Return the error of a problem document. `now` is this machine's time in epoch seconds."""
     code = document.get("code")
     kind = BY_CODE.get(code, BY_STATUS.get(status, ProblemError)) if isinstance(code, str) else ProblemError
     made = kind(document, status=status, operation=operation, retry_after=retry_after)

@@ -1,6 +1,6 @@
-"""A device's folder: its key and what the server told at enrolment, in files for this user alone (mode 0600).
+"""A device's folder: its key and the server's data from the enrolment, in files for this user alone (mode 0600).
 
-Whoever can read the folder can check in as the device: its modes are the wall.
+A reader of the folder can check in as the device: its file modes protect it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(frozen=True, slots=True)
 class DeviceFolder:
-    """An enrolled device. `root` is the thumbprint that trust bundles are held to; `needs_operator`: it does nothing
-    more than look while no operator is signed in.
+    """An enrolled device. `root` is the thumbprint with which trust bundles are checked. `needs_operator`: it may only
+    look while no operator is signed in.
     """
 
     path: Path
@@ -56,7 +56,7 @@ def device_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def keep_device(path: Path, server: str, told: EnrolledDevice) -> DeviceFolder:
-    """Keep what the server told at enrolment, in place of an older enrolment, and return the device."""
+    """Keep the server's data from the enrolment, in place of an older enrolment. Return the device."""
     kept = {"server": server, "device": told.device, "point": told.point, "token": told.access_token}
     rest = {"root": told.root, "needs_operator": told.needs_operator}
     write_private(path / RECORD, json.dumps({**kept, **rest}).encode())

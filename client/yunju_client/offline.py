@@ -1,7 +1,7 @@
 """Check-ins while the server is away: records signed by the device's key, each chained to the one before
 (docs/offline.md), kept on disk before anybody is told the outcome, and uploaded later.
 
-Nothing here judges a card: a program that admits people offline verifies them as docs/card-format.md tells.
+Nothing here judges a card: a program that admits people offline verifies cards as docs/card-format.md says.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from yunju_client.folder import DeviceFolder, read_private, write_private
 from yunju_client.shapes import RecordAnswer
 
 FIRST_PREV: Final = b64u(bytes(32))
-"""What the first record names in place of an earlier one."""
+"""The hash that the first record names, because there is no earlier record."""
 AT_ONCE: Final = 100
-"""Records a call: the server takes 200, and two megabytes."""
+"""Records in one call: the server allows 200, and two megabytes."""
 RECORD_MOST: Final = 6000
-"""Characters of one record."""
+"""The greatest number of characters of one record."""
 _FILE, _SENT, _TIME = "records.txt", "records-sent", "server-time"
 
 Beneficiary = Literal["holder", "spouse", "dependent-child", "child", "employer"]
@@ -40,8 +40,8 @@ class OfflineUse:
     """One use that was judged here.
 
     `shown`: the card token, then the phone's proof or the chip's answer, as plain tokens. `reason`: why it was refused,
-    a code of docs/reasons.md; None: granted. `operation`: the id under which it was tried online before, else a new
-    one. `operator`: who was signed in at the device.
+    a code of docs/reasons.md; None: granted. `operation`: the id of an earlier try online, otherwise a new id.
+    `operator`: who was signed in at the device.
     """
 
     service: str
@@ -59,7 +59,7 @@ class OfflineUse:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record on disk: its number, the device's time (epoch seconds), its operation id, its text."""
+    """A record on disk: its number, the device's time (epoch seconds), its operation id, and its text."""
 
     seq: int
     at: int
@@ -68,12 +68,12 @@ class Kept:
 
     @property
     def digest(self) -> str:
-        """What the next record names: the SHA-256 of header and claims, without the signature."""
+        """The hash that the next record names: the SHA-256 of header and claims, without the signature."""
         return b64u(hashlib.sha256(self.text.rpartition(".")[0].encode()).digest())
 
 
 class OfflineRecords:
-    """The records of one device, in its folder. Threads may share it; of processes only one may write."""
+    """The records of one device in its folder. Threads may share it, but only one process may write."""
 
     def __init__(self, device: DeviceFolder) -> None:
         """Read what an earlier run left. Raises MisuseError if it is not what this device wrote."""
@@ -86,9 +86,9 @@ class OfflineRecords:
             raise MisuseError("more records were sent than there are", "Keep the folder, report it, enrol anew.")
 
     def append(self, use: OfflineUse, at: float) -> Kept:
-        """Sign and keep a use of the instant `at` (epoch seconds); returns once the record is on disk.
+        """Sign and keep a use of the instant `at` (epoch seconds). Return once the record is on disk.
 
-        OSError or MisuseError: it is not, so that nobody may be told an outcome.
+        Raises OSError or MisuseError if it is not on disk. Then nobody may be told an outcome.
         """
         with self._lock:
             last = self._records[-1] if self._records else None
@@ -103,18 +103,18 @@ class OfflineRecords:
             return kept
 
     def waiting(self) -> list[Kept]:
-        """Return the records that the server has not taken yet, oldest first."""
+        """Return the records that the server has not accepted yet, oldest first."""
         with self._lock:
             return [one for one in self._records if one.seq > self._sent]
 
     def hold_time(self, client: Calls) -> None:
-        """Fetch the server's signed time: each record carries the newest, so that the device's clock is believed."""
+        """Fetch the server's signed time. Each record carries the newest, so that the device's clock is believed."""
         self._keep_time(client.server_time().time)
 
     def upload(self, client: Calls) -> list[RecordAnswer]:
-        """Send what waits and return what became of each record; a record that was answered counts as taken.
+        """Send the waiting records. Return the result of each. An answered record counts as accepted.
 
-        An error on the way leaves the rest waiting; what arrived and was not answered may be sent again.
+        After an error on the way, the rest still waits. Records that arrived but were not answered may be sent again.
         """
         found: list[RecordAnswer] = []
         while batch := self.waiting()[:AT_ONCE]:
@@ -157,7 +157,7 @@ class OfflineRecords:
 
 @contextmanager
 def _untouched_on_failure(handle: int) -> Iterator[None]:
-    """Cut a half-written line off again when the disk is full, so that the next record does not hang on it."""
+    """Cut off a half-written line if the disk is full, so that the next record does not follow it directly."""
     size = os.fstat(handle).st_size
     try:
         yield

@@ -1,4 +1,6 @@
-"""How often a call is sent again, and how long is waited before: growing delays, or as long as the server asks."""
+"""How often a call is sent again, and how long the client waits before: growing delays, or as long as the server
+asks.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,17 @@ from email.utils import parsedate_to_datetime
 
 
 def _share() -> float:
-    """A random number from 0 to 1: callers that failed together come back apart."""
+    """Return a random number from 0 to 1, so that callers that failed together do not return together."""
     return secrets.randbelow(1001) / 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """At most `attempts` in all. Before the second `first_seconds` are waited, twice as long before each further one,
-    never longer than `longest_seconds`; half of each delay is left to chance (`share`, 0 to 1).
+    """At most `attempts` in all. The client waits `first_seconds` before the second attempt and twice as long before
+    each further one, but never longer than `longest_seconds`. Half of each delay is random (`share`, 0 to 1).
 
-    A server that asks for more than `longest_seconds` (`Retry-After`) is not asked again: the error says how long.
+    If a server asks for more than `longest_seconds` (`Retry-After`), the client does not ask again: the error says how
+    long.
     """
 
     attempts: int = 6
@@ -36,7 +39,9 @@ class Patience:
 
 
 def retry_after(text: str | None, now: float) -> float | None:
-    """Return the seconds of a header `Retry-After` (RFC 9110 §10.2.3): a number or a date; None for neither."""
+    """Return the seconds in a header `Retry-After` (RFC 9110 §10.2.3), a number or a date, or None for any other
+    text.
+    """
     if text is None:
         return None
     if text.strip().isdecimal():

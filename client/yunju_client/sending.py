@@ -1,6 +1,6 @@
-"""One attempt at a call over HTTP: sent once, never to another address, read up to a bound. What comes back is a reply.
+"""One attempt at a call over HTTP: sent once, never to another address, read up to a limit. The result is a reply.
 
-Nothing here tries again and nothing reads an answer's meaning.
+Nothing here tries again, and nothing reads an answer's meaning.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ AGENT: Final = "yunju-client/0.1.0"
 SECONDS: Final = 10.0
 """How long a connection, and each wait for more of an answer, may take."""
 ANSWER_MOST: Final = 16 * 1024 * 1024
-"""Bytes of one answer, unpacked: a year's statement is far smaller."""
+"""The most bytes of one unpacked answer: a year's statement is far smaller."""
 
 
 class NotSentError(Exception):
-    """The server was never reached: nothing can have been served."""
+    """The server was never reached: the call was certainly not served."""
 
 
 class LostError(Exception):
-    """The call went out and no whole answer came: it may have been served."""
+    """The call was sent and no whole answer came: it may have been served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server answered: status, headers, the whole body."""
+    """A server's answer: status, headers, the whole body."""
 
     status: int
     headers: httpx.Headers
@@ -68,7 +68,7 @@ def _this_machine(host: str) -> bool:
 
 
 class Wire:
-    """A connection pool to one server. Redirects are never followed; an answer is read up to `most` bytes."""
+    """A connection pool to one server. Redirects are never followed. An answer is read up to `most` bytes."""
 
     def __init__(self, transport: httpx.BaseTransport | None, seconds: float, most: int) -> None:
         self._most = most
@@ -79,7 +79,7 @@ class Wire:
         self._http.close()
 
     def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Send a call once; NotSentError, LostError, or BadAnswerError for an answer without end."""
+        """Send a call once. Raises NotSentError, LostError, or BadAnswerError for an endless answer."""
         told = {"User-Agent": AGENT, **headers} | ({"Content-Type": "application/json"} if body else {})
         try:
             with self._http.stream(method, url, content=body or None, headers=told) as response:
