@@ -156,6 +156,9 @@ class VerifiedToken:
         """
         return digest(self.text.encode("ascii"))
 
+    def __repr__(self) -> str:
+        return f"VerifiedToken(typ={self.header.get('typ')!r})"
+
 
 def read_unverified(text: str, *forms: TokenForm) -> UnverifiedToken:
     """Return the token with its outer form and its header checked. Its `typ` says which of the `forms` it has.

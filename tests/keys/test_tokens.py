@@ -265,3 +265,22 @@ def test_a_form_knows_five_kinds_of_claims_and_times_are_integers(claims_of_form
     """A form that says otherwise is a fault of its author, told where it is made."""
     with pytest.raises(ValueError, match="a time is an int"):
         TokenForm("f+jwt", frozenset({"alg", "typ"}), claims_of_form, {}, 500, None)
+
+
+def test_of_several_forms_each_has_its_own_length():
+    """A text too long for one form may be of another; what is too long for its own is refused."""
+    short = TokenForm("short+jwt", frozenset({"alg", "typ", "kid"}), {"iat": int}, {}, 250, None)
+    text = forge(body=claims(name="A" * 100))
+    assert len(text) > short.max_length
+    assert read_unverified(text, short, FORM).form is FORM
+    with pytest.raises(MalformedToken, match="longer than 250"):
+        read_unverified(forge(header(typ=short.typ), claims(name="A" * 100)), short, FORM)
+
+
+def test_neither_a_token_read_nor_one_verified_shows_itself():
+    """A log line that holds one by mistake holds its kind alone."""
+    text = forge()
+    for token in (parse_unverified(text, FORM), verify_with_key(text, FORM, signer().public_key)):
+        assert text.split(".")[2] not in repr(token)
+        assert claims()["iss"] not in repr(token)
+    assert repr(parse_unverified(text, FORM)) == "UnverifiedToken(typ='example+jwt')"
