@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from time import sleep
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -109,9 +109,12 @@ class Database:
                 "run that release, or restore a backup that this one made"
             )
         with self.write() as connection:
-            if connection.dialect.name == "postgresql":
+            if connection.dialect.name != "postgresql":
+                self._upgrade(connection)
+                return
+            with _unbounded(connection):
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            self._upgrade(connection)
+                self._upgrade(connection)
 
     def _upgrade(self, connection: Connection) -> None:
         from alembic import command  # noqa: PLC0415 - tables change once a release; every process would carry it
@@ -127,6 +130,17 @@ class Database:
     def close(self) -> None:
         """Close every connection. Call this before a fork and at the end."""
         self._engine.dispose()
+
+
+@contextmanager
+def _unbounded(connection: Connection) -> Iterator[None]:
+    """Wait for a server as long as it takes: a change of tables may be long, and nobody waits for an answer."""
+    held = connection.connection.driver_connection
+    bounded, held.silent_seconds = held.silent_seconds, None  # type: ignore[union-attr] # BoundedConnection
+    try:
+        yield
+    finally:
+        held.silent_seconds = bounded  # type: ignore[union-attr] # as above
 
 
 def absent_file(url: str) -> Path | None:
@@ -180,13 +194,33 @@ def _address(url: str) -> URL:
 
 def _engine(address: URL) -> Engine:
     if not address.drivername.startswith("sqlite"):
-        return sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        return _server_engine(address)
     file = Path(str(address.database))
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.touch(mode=0o600)  # Before SQLite would make it readable for others. Its -wal and -shm take the same mode
     engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _server_engine(address: URL) -> Engine:
+    """A server that is away, or behind a network that says nothing, is given up in time: a call would wait for ever."""
+    engine = sa.create_engine(
+        address,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        pool_timeout=BUSY_SECONDS,
+        max_overflow=20,
+        connect_args={"connect_timeout": BUSY_SECONDS} | address.query,
+    )
+
+    def connect(_dialect: Dialect, _record: object, words: Any, named: Any) -> Any:  # noqa: ANN401 - the driver's
+        from edge.postgres import BoundedConnection  # noqa: PLC0415 - the driver is an extra, for whoever uses a server
+
+        return BoundedConnection.connect(*words, **named)
+
+    sa.event.listen(engine, "do_connect", connect)
     return engine
 
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from io import BytesIO
 from time import perf_counter
 from typing import IO, Any, TypeVar, cast
-from wsgiref.types import WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import flask
 import msgspec
 from flask import current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wsgi import get_host
 
 from edge.bodies import CONVERTERS, admits_wide_integer, storage_fault
 from edge.clock import Clock
@@ -54,7 +56,14 @@ _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
-# A worker follows the policy of its own script, so scripts also get the page's policy.
+_UNLESS_SAID = (
+    ("cross-origin-resource-policy", ("Cross-Origin-Resource-Policy", "same-origin")),
+    ("referrer-policy", ("Referrer-Policy", "no-referrer")),
+    ("cache-control", ("Cache-Control", "no-store")),
+)
+_STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
+_HEADERS = "yunju.headers"
+# A worker is held by the policy of its own script, hence the page's policy on scripts too.
 _POLICIES = {"text/html": PAGE_POLICY, "text/javascript": PAGE_POLICY, "image/svg+xml": _IMAGE_POLICY}
 _CHALLENGE = 'Bearer, DPoP algs="ES256"'
 _BEARER_CHALLENGE = 'Bearer error="invalid_token", DPoP error="invalid_token", algs="ES256"'
@@ -174,6 +183,37 @@ class Frame(flask.Flask):
     draw: Callable[[Problem], flask.Response] | None = None
     """Draws the page of a problem for a browser. Without it, everybody gets the document."""
 
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as Flask does, with the headers that every answer has put in last.
+
+        They are constants of ours: werkzeug would look at each for line ends, twice.
+        """
+
+        def start(status: str, headers: list[tuple[str, str]], *fault: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - WSGI's exc_info
+            return start_response(status, headers + environ.pop(_HEADERS, []), *fault)
+
+        return super().wsgi_app(environ, start)
+
+    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
+        """Return what finds a request's view, without the hosts and subdomains that no route of ours tells apart.
+
+        Flask reads the Host header twice for them. SecurityError for a host that is none.
+        """
+        if request is None or self.config["SERVER_NAME"] is not None or self.config["TRUSTED_HOSTS"] is not None:
+            return super().create_url_adapter(request)
+        environ = request.environ
+        request.host = get_host(environ)
+        return MapAdapter(
+            self.url_map,
+            server_name=request.host.lower(),
+            script_name=f"{request.root_path}/",
+            subdomain="",
+            url_scheme=request.scheme,
+            path_info=request.path.lstrip("/"),
+            default_method=request.method,
+            query_args=environ.get("QUERY_STRING", ""),
+        )
+
     def process_response(self, response: flask.Response) -> flask.Response:
         """Complete the answer's headers and write the access line."""
         response = super().process_response(response)
@@ -181,7 +221,8 @@ class Frame(flask.Flask):
             for tell in self.on_refusal:
                 tell(response.status_code)
         asked = current_request()
-        _complete_headers(response, asked.request_id, secure=self.https or asked.scheme == "https")
+        secure = self.https or asked.scheme == "https"
+        asked.environ[_HEADERS] = _lacking_headers(response, asked.request_id, secure=secure)
         _record(asked, response.status_code)
         return response
 
@@ -369,20 +410,21 @@ def _on_unknown(error: Exception) -> flask.Response:
     return _on_problem(Problem("internal"))
 
 
-def _complete_headers(response: flask.Response, name: str, *, secure: bool) -> None:
-    headers = response.headers
-    headers.extend(_ALWAYS)
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    if secure:
-        headers.add("Strict-Transport-Security", "max-age=31536000")
-    headers.add("X-Request-Id", name)
-    if "Cache-Control" not in headers:
-        headers.add("Cache-Control", "no-store")
+def _lacking_headers(response: flask.Response, name: str, *, secure: bool) -> list[tuple[str, str]]:
+    """Return the headers that every answer has, where the answer does not say otherwise itself."""
     policy = _POLICIES.get(response.mimetype or "")
+    own = {header.lower() for header, _ in response.headers}
+    headers = [
+        *_ALWAYS,
+        *(pair for key, pair in _UNLESS_SAID if key not in own),
+        ("X-Request-Id", name),
+    ]
+    if secure:
+        headers.append(_STRICT_TRANSPORT)
     if policy is not None:
-        headers.setdefault("Content-Security-Policy", policy)
-        headers.setdefault("Permissions-Policy", _PERMISSIONS)
+        said = (("content-security-policy", policy), ("permissions-policy", _PERMISSIONS))
+        headers += [(key.title(), value) for key, value in said if key not in own]
+    return headers
 
 
 def _record(asked: FrameRequest, status: int) -> None:

@@ -58,6 +58,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._ahead: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = Lock()
+        self._turn = Lock()
 
     def take(self, key: str, at: datetime | None = None) -> int | None:
         """Take one from the key's bucket. Return None if there was one, otherwise the seconds to wait, at least 1.
@@ -70,7 +71,7 @@ class RateLimit:
         if self._spends_ahead(key, now):
             return None
         try:
-            wait = self._take_shared(self._shared, key, now)
+            wait = self._take_in_turn(self._shared, key, now)
         except SharedAway as away:
             _log.warning("limits are counted by each worker alone", extra={"safe_fields": {"why": str(away)}})
             return self._take_here(key, now)
@@ -87,9 +88,20 @@ class RateLimit:
             self._ahead[key] = left - 1, until
             return True
 
-    def _take_shared(self, shared: Shared, key: str, now: float) -> float:
-        """Take one for now and some ahead from the shared counts. Return the seconds to wait."""
+    def _take_in_turn(self, shared: Shared, key: str, now: float) -> float:
+        """Take from the shared counts; return the seconds to wait.
+
+        Threads that find nothing ahead at the same moment take one share for all of them: a share each would empty the
+        bucket of a device that sent few calls.
+        """
         most = max(1, self._burst // _TAKEN_AHEAD)
+        if most == 1:
+            return self._take_shared(shared, key, now, most)
+        with self._turn:
+            return 0.0 if self._spends_ahead(key, now) else self._take_shared(shared, key, now, most)
+
+    def _take_shared(self, shared: Shared, key: str, now: float, most: int) -> float:
+        """Take one for now and some ahead from the shared counts; return the seconds to wait."""
         taken, wait = shared.take(f"{self._name}:{key}", self._rate, self._burst, now, most)
         if taken > 1:
             with self._lock:

@@ -12,6 +12,8 @@ from edge.secret import Secret
 
 SURFACES = ("issuer", "verifier", "wallet", "counter", "office", "audit")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LEDGER_OPTIONS = frozenset({"cluster", "node", "replicas", "keep_days"})
+"""What the ledger's address on Redis says to the ledger itself; the rest of its query is the client library's."""
 
 _SOCKET = re.compile(r"(?:^|&)host=(?:/|%2[Ff])")  # A folder of sockets: ?host=/run/postgresql
 _PASSWORD = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&'\"]*", re.IGNORECASE)

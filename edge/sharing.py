@@ -1,6 +1,6 @@
-"""Counts that the workers of a service share: buckets of calls, and keys that may come once. In a file, or in Redis.
+"""What the workers of a service count together: buckets of calls, and what may come once. In a file, or in Redis.
 
-Nothing here is the truth, and nothing here decides alone: while it is away, each worker goes on counting by itself.
+Nothing here is the truth, and nothing here decides alone: where it is away, each worker goes on counting by itself.
 """
 
 from __future__ import annotations
@@ -8,25 +8,27 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from time import monotonic
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
-from limits.storage import Storage, storage_from_string
+from limits.storage import RedisClusterStorage, RedisStorage, Storage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from edge.settings import Settings
+from edge.settingvalues import LEDGER_OPTIONS
 
 BUSY_SECONDS: Final = 0.25
 """How long a call waits for the file. After that, this worker counts by itself."""
+REST_SECONDS: Final = 2.0
 TIDY_EVERY: Final = 1000
 FILE: Final = "limits.db"
-LEDGERS_OWN: Final = frozenset({"cluster", "replicas", "keep_days"})
-"""Options of a ledger's address that are the ledger's own: the client of Redis knows none of them."""
 T = TypeVar("T")
 
 
@@ -35,25 +37,25 @@ class SharedAway(Exception):
 
 
 class Shared(Protocol):
-    """Counts that all workers share. Both calls raise SharedAway if the counts cannot be reached."""
+    """Counts that all workers share. Both calls raise SharedAway where the counts cannot be reached."""
 
     def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:
         """Take up to `most` of `burst`, refilled by `rate` a second.
 
-        Return the number taken and 0, or 0 and the seconds until there is one again.
+        Return how many were taken and 0, or 0 and the seconds until there is one again.
         """
         ...
 
     def first(self, key: str, until: float, now: float) -> bool:
-        """Remember a key until an instant. Return whether this is its first time. Instants are epoch seconds."""
+        """Remember a key until an instant; tell whether this is the first time. Instants are epoch seconds."""
         ...
 
 
 class FileShared:
-    """Counts in an SQLite file, for the workers of one machine. A lost file counts as an empty one."""
+    """Counts in an SQLite file, for the workers of one machine. A lost file is an empty one."""
 
     def __init__(self, path: Path) -> None:
-        """Open no file yet: each thread opens the file when it first counts, after the fork."""
+        """Open nothing yet: each thread opens the file when it first counts, after the fork."""
         self._path = path
         self._local = threading.local()
         self._taken = 0
@@ -112,7 +114,7 @@ class FileShared:
             self._path.touch(mode=0o600)
             held = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             with closing(held.execute("PRAGMA journal_mode = WAL")):
-                held.execute("PRAGMA synchronous = OFF")  # A lost count is a limit that fails open
+                held.execute("PRAGMA synchronous = OFF")  # a lost count is a limit that fails open
             held.execute(
                 "CREATE TABLE IF NOT EXISTS buckets "
                 "(key TEXT PRIMARY KEY, left REAL, since REAL, full_at REAL) WITHOUT ROWID"
@@ -123,58 +125,95 @@ class FileShared:
 
 
 class RedisShared:
-    """Counts in the ledger's Redis, for workers of several machines: a sliding window as long as a bucket takes to
-    fill.
+    """Counts in the ledger's Redis, for workers of several machines: a sliding window as long as a bucket fills.
+
+    After a server did not answer nobody asks for `REST_SECONDS`: each call would wait for it.
     """
 
     def __init__(self, url: str, prefix: str = "yunju-limits") -> None:
-        """Connect at the first count. `url`: the ledger's; what in it is the ledger's own is left out."""
-        self._url, self._prefix = _plain(url), prefix
+        """Connect at the first count. `url` is the ledger's address, with the ledger's own options in it."""
+        self._address, self._prefix = RedisAddress.of(url), prefix
         self._held: tuple[Storage, SlidingWindowCounterRateLimiter] | None = None
+        self._asks_at = 0.0
 
     def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:  # noqa: ARG002 - Redis has its own clock
-        """Take, as in Shared: all of `most`, or one if the window holds fewer."""
+        """Take, as in Shared: all of `most`, or one where the window holds fewer."""
         item = RateLimitItemPerSecond(burst, max(1, math.ceil(burst / rate)), namespace=self._prefix)
-        try:
-            limiter = self._opened()[1]
+        with self._asked() as (_, limiter):
             taken = next((count for count in dict.fromkeys((most, 1)) if limiter.hit(item, key, cost=count)), 0)
-        except (StorageError, OSError) as error:
-            raise self._away(error) from None
         return taken, 0.0 if taken else max(1.0, 1 / rate)
 
     def first(self, key: str, until: float, now: float) -> bool:
         """Remember a key, as in Shared."""
         lives = max(1, math.ceil(until - now) + 1)
+        with self._asked() as (storage, _):
+            return int(storage.incr(f"{self._prefix}/seen/{key}", lives)) == 1
+
+    @contextmanager
+    def _asked(self) -> Iterator[tuple[Storage, SlidingWindowCounterRateLimiter]]:
+        # Imported here alone: who counts in a file loads no Redis client.
+        from redis.exceptions import RedisClusterException, RedisError, ResponseError  # noqa: PLC0415 - as said above
+
+        if monotonic() < self._asks_at:
+            raise SharedAway("resting after a failure")
         try:
-            return int(self._opened()[0].incr(f"{self._prefix}/seen/{key}", lives)) == 1
-        except (StorageError, OSError) as error:
-            raise self._away(error) from None
+            if self._held is None:
+                storage = self._storage()
+                self._held = storage, SlidingWindowCounterRateLimiter(storage)
+            yield self._held
+        except (StorageError, RedisError, RedisClusterException, OSError) as error:
+            self._held = None  # connections to a primary that handed over would be refused for ever
+            if not isinstance(getattr(error, "storage_error", error), ResponseError):
+                self._asks_at = monotonic() + REST_SECONDS
+            raise SharedAway(type(error).__name__) from None
 
-    def _away(self, error: Exception) -> SharedAway:
-        """Let go of the connections: those to a primary that handed over would be refused for ever."""
-        self._held = None
-        return SharedAway(type(error).__name__)
+    def _storage(self) -> Storage:
+        from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
+        from redis.retry import Retry  # noqa: PLC0415 - as above
 
-    def _opened(self) -> tuple[Storage, SlidingWindowCounterRateLimiter]:
-        held = self._held
-        if held is None:
-            storage = storage_from_string(self._url, wrap_exceptions=True, socket_timeout=BUSY_SECONDS)
-            if not isinstance(storage, Storage):
-                raise SharedAway("not a storage that answers at once")
-            self._held = held = storage, SlidingWindowCounterRateLimiter(storage)
-        return held
+        address, seconds = self._address, {"socket_timeout": BUSY_SECONDS, "socket_connect_timeout": BUSY_SECONDS}
+        bounds: dict[str, Any] = {**seconds, "retry": Retry(NoBackoff(), 0)}
+        if address.is_cluster(bounds):
+            return RedisClusterStorage(address.places, wrap_exceptions=True, url=address.url, **bounds)
+        return RedisStorage(address.url, wrap_exceptions=True, **bounds)
 
 
-def _plain(url: str) -> str:
-    parts = urlsplit(url)
-    asked = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in LEDGERS_OWN]
-    return urlunsplit(parts._replace(query=urlencode(asked)))
+@dataclass(frozen=True)
+class RedisAddress:
+    """The ledger's address as a Redis client takes it: without the ledger's own options. `cluster` None: unsaid."""
+
+    url: str
+    places: str
+    cluster: bool | None
+
+    @classmethod
+    def of(cls, url: str) -> RedisAddress:
+        """Take the ledger's own options out; whether each is well-formed the ledger says itself."""
+        parts = urlsplit(url.partition("#")[0])
+        asked = parse_qsl(parts.query, keep_blank_values=True)
+        nodes = [value for name, value in asked if name == "node"]
+        said = dict(asked).get("cluster")
+        plain = urlencode([(name, value) for name, value in asked if name not in LEDGER_OPTIONS])
+        host = parts.netloc.rpartition("@")[2]
+        first = host if host.rpartition(":")[2].isdecimal() else f"{host or 'localhost'}:6379"
+        return cls(
+            url=urlunsplit(parts._replace(query=plain)),
+            places=f"redis+cluster://{','.join((first, *nodes))}",
+            cluster=True if nodes else None if said is None else said in {"true", "yes", "1"},
+        )
+
+    def is_cluster(self, bounds: Mapping[str, Any]) -> bool:
+        """Tell whether the address names a cluster; where the address does not say, the server does. RedisError."""
+        if self.cluster is not None:
+            return self.cluster
+        from redis import Redis  # noqa: PLC0415 - as above
+
+        with Redis.from_url(self.url, **bounds) as client:
+            return bool(client.info("cluster").get("cluster_enabled"))
 
 
 def open_shared(settings: Settings) -> Shared:
-    """Return the counts that the workers of these settings share: in Redis if the ledger is there, otherwise in a
-    file.
-    """
+    """Return the counts that the workers of these settings share: in Redis where the ledger is, else in a file."""
     if settings.ledger_url.startswith(("redis://", "rediss://")):
-        return RedisShared(settings.ledger_url.partition("#")[0])
+        return RedisShared(settings.ledger_url)
     return FileShared(settings.var / FILE)

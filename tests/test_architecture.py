@@ -62,7 +62,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "click": (*WITH_PAGES, "devices/", "keys/__main__.py"),
     "jwt": ("keys/",),
     "smartcard": ("devices/",),
-    "redis": ("ledger/",),
+    "redis": ("ledger/", "edge/sharing.py"),
     "sqlite3": ("ledger/", "edge/database.py", "edge/sharing.py"),
     "limits": ("edge/sharing.py",),
     "sqlalchemy": ("accounts/", "audit/", "hooks/", "issuer/", "verifier/", "edge/database.py"),

@@ -53,7 +53,8 @@ class ScriptCall:
 
     `scope` is the holder's name or the device's own subject. `name` is the holder's name, or None without a holder.
     `line`: service and point of the uses that the change touches. `marker`: the key of the change's proof. `words`:
-    further values beside the request that are not text.
+    further values beside the request that are not text. `bound`: the key that binds the operation's id, where the
+    script binds it.
     """
 
     partition: int
@@ -68,6 +69,7 @@ class ScriptCall:
     parts: dict[str, Any] = field(default_factory=dict)
     marker: str | None = None
     words: tuple[Any, ...] = ()
+    bound: str | None = None
 
     @property
     def kept(self) -> str:
@@ -83,6 +85,7 @@ def call_of(
     parts: dict[str, Any] | None = None,
     line: tuple[str, str] = ("", ""),
     marker: str | None = None,
+    bound: str | None = None,
 ) -> ScriptCall:
     """Return the script call for an operation. The call names the holder if the card was verified."""
     named: dict[str, Any] = {} if holder is None else {"sub": operation.subject, "new": holder.new}
@@ -98,6 +101,7 @@ def call_of(
         line=line,
         parts=(parts or {}) | named,
         marker=marker,
+        bound=bound,
     )
 
 
@@ -216,7 +220,7 @@ class ChangeRunner:
             ]
         )
         host, own = self._clocks()
-        instants = Instants(plan.at, host, int(time[0]) * 1000 + int(time[1]) // 1000 if own is None else own)
+        instants = Instants(plan.at, host, _millis(time) if own is None else own)
         digest = leaf.leaf_hash(last[0][1][b"l"]) if last else leaf.FIRST_PREV
         end = LogEnd(partition, int(head[0] or 0), digest, int(head[1] or 0))
         workspace = RedisWorkspace(
@@ -228,6 +232,12 @@ class ChangeRunner:
             before=fields,
         )
         return workspace, (head[2] or b"").decode(), bool(kept)
+
+    def compare_clocks(self, partition: int) -> None:
+        """Raise ClockSkew where this host's clock is so far from the server's that every change would be refused."""
+        host, own = self._clocks()
+        (time,) = self._servers.read([(partition, ("TIME",))])
+        Instants(host, host, _millis(time) if own is None else own).after(0)
 
     def _clocks(self) -> tuple[int, int | None]:
         """Return the time of this host's clock, and the time of the clock that stands in for the server's clock, in
@@ -283,6 +293,8 @@ class ChangeRunner:
         names = keys.for_script(
             sent.partition, name=sent.name or "", kept=sent.kept, place=sent.point, line=sent.line, marker=sent.marker
         )
+        if sent.bound is not None:
+            names.append(sent.bound)
         packed = msgspec.msgpack.encode(request)
         begun = perf_counter()
         reply = self._servers.change(sent.partition, script, names, packed, sent.request, sent.salt, *sent.words)
@@ -337,6 +349,11 @@ class ChangeRunner:
             self.holders.forget(subject)
         else:
             self.holders.keep(subject, holder_with(subject, kept))
+
+
+def _millis(time: tuple[int, int]) -> int:
+    """Return the instant that Redis told in seconds and microseconds."""
+    return int(time[0]) * 1000 + int(time[1]) // 1000
 
 
 def _refusal(reply: list[Any]) -> LedgerError:

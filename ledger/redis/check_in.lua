@@ -1,5 +1,9 @@
 -- Step 10 of a check-in, of a booking and of a request. Order: operation, clock, proof, visit, limits, choice, findings; count all or
 -- nothing; append; keep the answer.
+-- On one server the operation's id is bound to its request here; in a cluster bind.lua did so before, where the id lies.
+local BOUND = KEYS[16]
+local first = BOUND and call('GET', BOUND)
+if first and first ~= a.request then return {'conflict'} end
 local stop = other_holder() or kept_answer()
 if stop then return stop end
 local at = instant()
@@ -95,6 +99,7 @@ end
 values.at, values.id, values.seq = '"at":' .. int(at), '"id":"' .. id(seq) .. '"', '"seq":' .. int(seq)
 local text = join(values)
 
+if BOUND and not first then call('SET', BOUND, a.request, 'PX', int(a.bound)) end
 if a.new then call('HSET', SUBS, a.sub, a.salt) end
 append(seq, at, text, (a.window_text or a.aside) and 'o' or (reason and 'd' or 'g'))
 if counted then

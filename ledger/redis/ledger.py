@@ -121,17 +121,21 @@ class RedisLedger:
     def _judge(self, change: CheckIn, window: Window | None) -> Outcome:
         subject, partition = change.operation.subject, partition_of(change.operation.subject)
         known = None if is_device_subject(subject) else subject
-        self._bind(change)
+        bound = None
+        if self._servers.is_cluster():
+            self._bind(change)
+        else:
+            bound = keys.bound(change.operation.device, change.operation.id)[1]
 
         def asked() -> ScriptCall:
             holder = None if known is None else self._changing.holder(subject)
             parts = requests.check_in(change, holder, self._changing.end(partition), window)
-            parts |= {"at": to_millis(change.at), "keep": to_millis(change.keep_until)}
+            parts |= {"at": to_millis(change.at), "keep": to_millis(change.keep_until), "bound": _lives(change)}
             marker = None
             if holder is not None and change.claim is not None:
                 marker = keys.proof(partition, holder.card(change.claim.card), change.claim.proof)
             line = (change.draft.service, change.draft.point)
-            return call_of(change.operation, partition, holder, parts=parts, line=line, marker=marker)
+            return call_of(change.operation, partition, holder, parts=parts, line=line, marker=marker, bound=bound)
 
         with _leaf_errors():
             found: Outcome = self._changing.run(CHECK_IN, partition, asked, known)
@@ -140,11 +144,13 @@ class RedisLedger:
     def _bind(self, change: CheckIn) -> None:
         """Bind the operation's id to its request before anything is recorded. Raises OperationConflict if the id is
         bound to another request.
+
+        In a cluster only: there the id lies on another node than the holder. On one server the script of the check-in
+        binds the id in the same durable step.
         """
         operation = change.operation
         partition, key = keys.bound(operation.device, operation.id)
-        lives = max(1, to_millis(change.keep_until) - to_millis(change.at))
-        bound = self._servers.change(partition, BIND, [key], operation.request, str(lives).encode())
+        bound = self._servers.change(partition, BIND, [key], operation.request, str(_lives(change)).encode())
         _require_bound(operation, bound)
 
     def void(self, change: Void) -> Outcome:
@@ -294,10 +300,11 @@ class RedisLedger:
         self._seen.settle(held.partition, len(wanted.leaves))
 
     def ready(self) -> None:
-        """Make a durable write without content on every node. Raises LedgerUnavailable if that fails."""
+        """Make a durable write without content on every node. Raises LedgerUnavailable if that fails, or ClockSkew."""
         for partition, node in self._servers.primaries():
             require_safe(node, self._options)
             self._servers.write(partition, "SET", keys.probe(partition), "1")
+            self._changing.compare_clocks(partition)
 
     def losses(self) -> list[Loss]:
         """Return the acknowledged entries that are missing, as far as this was noticed."""
@@ -387,6 +394,11 @@ def _leaf_errors() -> Iterator[None]:
         raise
     except LeafError as error:
         raise LedgerError(f"the change makes no entry: {error}") from error
+
+
+def _lives(change: CheckIn) -> int:
+    """Return for how many milliseconds an operation's id stays bound to its request."""
+    return max(1, to_millis(change.keep_until) - to_millis(change.at))
 
 
 def _require_bound(operation: Operation, bound: bytes) -> None:

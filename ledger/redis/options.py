@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from edge.settingvalues import LEDGER_OPTIONS
 from ledger.values import LedgerError
 
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -24,7 +25,7 @@ class RedisOptions:
     refused. `wait` bounds this confirmation, `answer` bounds one call, `whole` bounds a change with all its tries.
     `cluster` None: the server tells. `allow_loss` accepts a server that can lose acknowledged entries. `seen`: the file
     that remembers the acknowledged entries. `keep`: older leaves are removed once the log holds them; None keeps all
-    leaves.
+    leaves. `nodes`: further nodes of a cluster, by which it is found while the address's own node is away.
     """
 
     url: str = field(repr=False)
@@ -37,20 +38,27 @@ class RedisOptions:
     allow_loss: bool = False
     seen: Path | None = None
     keep: timedelta | None = None
+    nodes: tuple[tuple[str, int], ...] = ()
 
 
 def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None) -> RedisOptions:
     """Return the options of `redis://` or `rediss://`.
 
-    `?cluster=true`, `?replicas=1` and `?keep_days=60` are options of this ledger; redis-py reads all others.
+    `?cluster=true`, `?node=host:port` (of a cluster; may be repeated), `?replicas=1` and `?keep_days=60` are options of
+    this ledger; redis-py reads all others.
 
     Raises LedgerError if an option of this ledger cannot be read.
     """
     parts = urlsplit(url)
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    cluster, replicas, keep = (asked.pop(name, None) for name in ("cluster", "replicas", "keep_days"))
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    nodes = tuple(_node(value) for name, value in pairs if name == "node")
+    ours = {name: value for name, value in pairs if name in LEDGER_OPTIONS}
+    asked = {name: value for name, value in pairs if name not in LEDGER_OPTIONS}
+    cluster, replicas, keep = (ours.get(name) for name in ("cluster", "replicas", "keep_days"))
     if cluster is not None and cluster not in _FLAGS:
         raise LedgerError("the ledger's address: cluster is true or false")
+    if nodes and cluster is not None and not _FLAGS[cluster]:
+        raise LedgerError("the ledger's address: node names a node of a cluster, and cluster is false")
     if replicas is not None and not (replicas.isascii() and replicas.isdecimal()):
         raise LedgerError("the ledger's address: replicas is a number, such as 1")
     if keep is not None and not (
@@ -59,9 +67,17 @@ def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None
         raise LedgerError(f"the ledger's address: keep_days is a number from {LEAST_KEPT_DAYS}, such as 60")
     return RedisOptions(
         url=urlunsplit(parts._replace(query=urlencode(asked))),
-        cluster=None if cluster is None else _FLAGS[cluster],
+        cluster=True if nodes else None if cluster is None else _FLAGS[cluster],
         replicas=None if replicas is None else int(replicas),
         allow_loss=allow_loss,
         seen=seen,
         keep=None if keep is None else timedelta(days=int(keep)),
+        nodes=nodes,
     )
+
+
+def _node(value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+        raise LedgerError("the ledger's address: node is host:port, such as node-2.example:6379")
+    return host.removeprefix("[").removesuffix("]"), int(port)

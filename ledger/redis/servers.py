@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from random import sample
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -48,6 +49,7 @@ Command = tuple[Any, ...]
 Complete = Callable[[Sequence[tuple[int, Command]], Sequence[Any], Callable[..., list[Any]]], list[Any]]
 
 _PAUSE_SECONDS = 0.05
+_PROBE_SECONDS = 0.3
 _REWRITE_SECONDS = 30.0
 _WRITTEN_AT_ONCE = 200  # Commands in one batch: a round trip stays well within the time for an answer
 _ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainError, RedisClusterException)
@@ -78,6 +80,7 @@ class Servers:
         self._complete = complete or _as_they_are
         self._on_contact = on_contact
         self._lock = threading.Lock()
+        self._learning = threading.Lock()
         self._single: Redis | None = None
         self._cluster: RedisCluster | None = None
         self._known: dict[int, Redis] = {}  # By identity: holding the node keeps its identity unique
@@ -142,6 +145,12 @@ class Servers:
         if self._options.replicas:
             self.write(partition, "PERSIST", watched)  # Changes nothing: the commands before it are confirmed with it
 
+    def is_cluster(self) -> bool:
+        """Tell whether partitions lie on several servers, asked of the server at the first call; LedgerUnavailable."""
+        if self._single is None and self._cluster is None:
+            self._guarded(self._open)
+        return self._cluster is not None
+
     def rewrite(self, partition: int) -> None:
         """Begin to rewrite the append-only file where a partition lies, after any running rewrite ends."""
         self._guarded(lambda: _rewrite(self._node(partition)))
@@ -194,7 +203,7 @@ class Servers:
                 raise
             except _AWAY as error:
                 tries += 1
-                self._forget()
+                self._forget(until)
                 if not _again(error, tries) or monotonic() + _PAUSE_SECONDS > until:
                     self.circuit.failed()
                     raise _unavailable(error) from error
@@ -202,7 +211,7 @@ class Servers:
             except ResponseError as error:
                 if not str(error).startswith(_UNBLOCKED) or monotonic() + _PAUSE_SECONDS > until:
                     raise _unavailable(error) from error
-                self._forget()
+                self._forget(until)
                 sleep(_PAUSE_SECONDS)
             except RedisError as error:  # The server is there: only this call failed
                 raise _unavailable(error) from error
@@ -278,7 +287,8 @@ class Servers:
                 with self._client() as client:
                     cluster = bool(client.info("cluster").get("cluster_enabled"))
             if cluster:
-                self._cluster = RedisCluster.from_url(self._options.url, **self._bounds())
+                others = [ClusterNode(*node) for node in self._options.nodes]  # type: ignore[no-untyped-call]
+                self._cluster = RedisCluster.from_url(self._options.url, startup_nodes=others, **self._bounds())
             else:
                 self._single = self._client()
 
@@ -300,7 +310,7 @@ class Servers:
             "retry": Retry(NoBackoff(), 0),
         }
 
-    def _forget(self) -> None:
+    def _forget(self, until: float) -> None:
         """Forget everything known of the servers after a failure: where partitions lie, and how nodes are set up.
 
         A primary that handed over lives on as a replica and keeps its connections: idle ones are closed, so that the
@@ -310,9 +320,44 @@ class Servers:
         single, cluster = self._single, self._cluster
         if single is not None:
             single.connection_pool.disconnect(inuse_connections=False)
-        if cluster is not None:
-            with suppress(RedisError):
-                cluster.nodes_manager.initialize()
+        if cluster is not None and self._learning.acquire(blocking=False):
+            try:
+                _learn(cluster, until)
+            finally:
+                self._learning.release()
+
+
+def _learn(cluster: RedisCluster, until: float) -> None:
+    """Read the cluster's map anew, from the first node that answers.
+
+    redis-py asks every node it knows, one after the other, each for as long as an answer may take: with some of them
+    silent a change would wait far longer than is promised.
+    """
+    manager = cluster.nodes_manager
+    known = dict(manager.startup_nodes)
+    for node in sample(list(known.values()), len(known)):
+        seconds = min(_PROBE_SECONDS, until - monotonic())
+        if seconds <= 0:
+            return
+        if _answers(cluster, node, seconds):
+            manager.startup_nodes = {node.name: node}
+            with suppress(RedisError, RedisClusterException):  # the second is none of the first
+                manager.initialize()
+            manager.startup_nodes = known | manager.startup_nodes
+            return
+
+
+def _answers(cluster: RedisCluster, node: ClusterNode, seconds: float) -> bool:
+    """Tell whether a node answers within a moment."""
+    manager = cluster.nodes_manager
+    named = manager.connection_kwargs | {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    client = manager.create_redis_node(node.host, node.port, **named)  # type: ignore[no-untyped-call] # as above
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+    finally:
+        client.connection_pool.disconnect()
 
 
 def _as_they_are(

@@ -1,19 +1,23 @@
 """What workers count together: one bucket over processes, a proof once, and each alone where the counts are away."""
 
 import multiprocessing
+import threading
+import time
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from limits.errors import StorageError
 
 from edge.clock import FixedClock
 from edge.limits import Limiter, RateLimit
 from edge.problems import Problem
 from edge.settings import load_settings
-from edge.sharing import FileShared, RedisShared, SharedAway, open_shared
+from edge.sharing import REST_SECONDS, FileShared, RedisShared, SharedAway, open_shared
 from tests.edge.builders import NOON
-from tests.ledger.redis_servers import a_server
+from tests.ledger.redis_servers import a_cluster, a_server
 from tests.soak.redis_pair import Pair
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -180,3 +184,90 @@ def test_a_place_is_counted_for_its_failures_alone(tmp_path):
         with pytest.raises(Problem) as told, fair.judging("192.0.2.2"):
             raise Problem("unavailable")
         assert told.value.code == "unavailable", "what is the server's own fault is nobody's failure"
+
+
+OPTIONS = "?replicas=0&keep_days=60&cluster=false"
+
+
+@pytest.mark.parts
+def test_the_ledgers_own_options_in_the_address_are_not_the_counts(redis):
+    """An address as docs/operations.md has it: the counts are shared, and no call fails for an option unknown here."""
+    one, two = (RedisShared(redis.url + OPTIONS) for _ in range(2))
+    assert (one.first("proof", 60, 0), two.first("proof", 60, 0)) == (True, False)
+    assert [shared.take("192.0.2.1", 0.01, 2, 0.0)[0] for shared in (one, two, one)] == [1, 1, 0]
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("said", ["", "?cluster=true&replicas=1", "?node=127.0.0.1:{port}"])
+def test_servers_share_their_counts_on_a_cluster_too(tmp_path, said):
+    """Each count lies on the node that its name leads to; whether it is a cluster the address says, or the server."""
+    with a_cluster(tmp_path / "redis") as nodes:
+        address = nodes[0].url + said.format(port=nodes[1].port)
+        one, two = (RedisShared(address) for _ in range(2))
+        keys = [f"key-{number}" for number in range(12)]
+        assert [one.first(key, 60, 0) for key in keys] == [True] * 12
+        assert [two.first(key, 60, 0) for key in keys] == [False] * 12
+        assert [sum(shared.take(key, 0.01, 3, 0.0)[0] for shared in (one, two, one, two)) for key in keys] == [3] * 12
+
+
+def test_after_a_failure_nobody_asks_for_a_while(monkeypatch):
+    """A server that is silent holds up one call, and not each of the many that count."""
+    moment, asked = [100.0], []
+    monkeypatch.setattr("edge.sharing.monotonic", lambda: moment[0])
+    shared = RedisShared("redis://127.0.0.1:1/0?cluster=false")
+    monkeypatch.setattr(shared, "_storage", lambda: asked.append(1) or _fail())
+    for _ in range(5):
+        with pytest.raises(SharedAway):
+            shared.take("x", 1, 1, 0.0)
+    assert len(asked) == 1
+    moment[0] += REST_SECONDS + 0.1
+    with pytest.raises(SharedAway):
+        shared.take("x", 1, 1, 0.0)
+    assert len(asked) == 2
+
+
+class SlowCounts:
+    """Shared counts that answer once they are told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.answers = 0, threading.Event()
+
+    def take(self, key, rate, burst, now, most=1):
+        """Give what is asked, in a while."""
+        self.asked += 1
+        self.answers.wait(20)
+        return most, 0.0
+
+
+def test_threads_that_come_together_take_one_share_ahead():
+    """A share each would empty a device's bucket of 600 with twenty calls, where the counts are a network away."""
+    counts, clock = SlowCounts(), FixedClock(NOON)
+    limit = RateLimit(5, 600, clock, shared=counts)
+    begun, given = [], []
+
+    def call() -> None:
+        begun.append(1)
+        given.append(limit.take("desk"))
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(begun) == 8 and counts.asked >= 1)
+    time.sleep(0.05)  # whoever would ask for a share of its own has asked by now
+    counts.answers.set()
+    for thread in threads:
+        thread.join()
+    assert given == [None] * 8
+    assert counts.asked == 1
+
+
+def test_a_limit_fails_open_where_a_cluster_is_away():
+    """Whose error is of a kind of its own, also once the cluster was known."""
+    shared = RedisShared("redis://127.0.0.1:1/0?cluster=true&replicas=1")
+    with pytest.raises(SharedAway):
+        shared.take("x", 1, 1, 0.0)
+    assert RateLimit(1, 1, FixedClock(NOON), shared=shared).take("x") is None
+
+
+def _fail():
+    raise StorageError(OSError("away"))
