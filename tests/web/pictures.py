@@ -27,6 +27,7 @@ from tests.web.auditing import Desk, add_auditor, fill_log
 from tests.web.clerk import clerk_code
 from tests.web.counter import Tablet
 from tests.web.lounge import ARRIVAL, Flyer, Lounge
+from tests.web.pictures_operator import hooked, operator_pages
 from tests.web.site import BY, Site
 from tests.web.staffing import PASSWORD, set_up_codes
 from web.seeding_applications import seed_applications
@@ -355,10 +356,18 @@ def registering(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     yield "office-key", page
 
 
+def operating(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """Pages of whoever runs the system."""
+    name, label = f"system-{secrets.token_hex(3)}", hooked(site)
+    site.office.accounts.people.add(name, PASSWORD, (Role.SYSTEM_OPERATOR,), by=BY, at=site.clock.now())
+    Tablet(opened, site)
+    yield from operator_pages(signed_in(opened, site, name), label)
+
+
 SCENES: dict[str, Scene] = {
     "home": home, "check": check, "counter": counter, "windows": windows, "lounge": lounge,
     "wallet": wallet, "audit": audit, "applying": applying, "signing-in": signing_in, "office": office,
-    "desks": desks, "registering": registering,
+    "desks": desks, "registering": registering, "operating": operating,
 }  # fmt: skip
 OFFICER, APPROVER, ADMINISTRATOR = "officer.liu", "approver.hu", "admin.hu"
 NOMINATED = f"""姓名,证件号码,单位名称,职务,到期日期,备注

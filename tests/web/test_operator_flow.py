@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from hooks.queue import DELAYS
+from hooks.service import Hooks
 from tests.web.counter import Tablet
 from tests.web.test_accessibility import violations
 from tests.web.test_desks_flow import choose, enter, press, reach, type_in
@@ -116,6 +118,79 @@ def test_an_operator_gets_a_new_pin_and_the_other_pages_are_sound(opened, site, 
         page.goto(f"/operator{path}")
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 360, path
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("look", [("zh", "light"), ("en", "dark")], ids=["zh", "en"])
+def test_a_webhook_is_registered_tried_and_its_dead_letter_sent_again(opened, site, look):
+    """A token for two places, a webhook told of its check-ins, its secret once, a dead letter, stopped and resumed."""
+    page = enter(opened, site, "system-operator", "/operator/integrators", look)
+    found = {"integrators": violations(page)}
+    press(page, 'a[href="/operator/integrators/new"]')
+    type_in(page, "#label", f"HIS {look[0]}")
+    choose(page, "#point0", steps=2 + list(site.office.desk.programme.points).index("gym"))
+    reach(page, "#rights0-0")
+    page.keyboard.press("Space")
+    press(page, '[name="do"][value="more"]')
+    found["another place"] = violations(page)
+    choose(page, "#point1", steps=2 + list(site.office.desk.programme.points).index("library"))
+    press(page, "form button.main")
+    expect(page.locator("#rights1-fault")).to_be_visible()
+    found["half a place"] = violations(page)
+    reach(page, "#rights1-0")
+    page.keyboard.press("Space")
+    press(page, "form button.main")
+    found["token"] = violations(page)
+    assert page.locator("#token").text_content().startswith("yj_")
+    press(page, "main a.button.main")
+    press(page, 'a[href="/operator/hooks"]')
+    press(page, 'a[href="/operator/hooks/new"]')
+    found["new hook"] = violations(page)
+    press(page, "form button.main")
+    expect(page.locator("#url-fault")).to_be_visible()
+    found["hook's faults"] = violations(page)
+    choices = page.locator("#integrator option").all_text_contents()
+    choose(page, "#integrator", steps=choices.index(f"HIS {look[0]}"))
+    type_in(page, "#url", "https://his.example/yunju")
+    reach(page, "#kinds-0")
+    page.keyboard.press("Space")
+    press(page, "form button.main")
+    found["secret"] = violations(page)
+    assert page.locator("#secret").text_content().startswith("whsec_")
+    press(page, "main a.button.main")
+    hook = page.locator("tr", has_text=f"HIS {look[0]}").locator("form").first.get_attribute("action").split("/")[3]
+    act = f'form[action="/operator/hooks/{hook}/%s"] button'
+    press(page, act % "test")
+    give_up(site, hook)
+    page.goto("/operator/hooks")
+    expect(page.locator("#dead-heading")).to_be_visible()
+    found["dead letters"] = violations(page)
+    press(page, act % "again")
+    expect(page.locator("#dead-heading")).to_have_count(0)
+    press(page, act % "stop")
+    found["stopped"] = violations(page)
+    press(page, act % "resume")
+    expect(page.locator(act % "stop")).to_be_visible()
+    fits(page, "/operator/hooks", "/operator/hooks/new", "/operator/integrators/new")
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def fits(page, *paths: str) -> None:
+    """No page is wider than a phone or a tablet, and the navigation names the room that the page belongs to."""
+    for width in (360, 768):
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in paths:
+            page.goto(path)
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width, (path, width)
+            expect(page.locator("nav a[aria-current=page]")).to_have_attribute("href", "/operator/integrators")
+
+
+def give_up(site, hook: str) -> None:
+    """Let the event that waits for a webhook fail to the last."""
+    hooks, at = Hooks.open(site.settings), site.clock.now()
+    for number in range(len(DELAYS) + 1):
+        one = hooks.queue.claim(hook, at + timedelta(days=10 * number))
+        hooks.queue.failed(one, "answered 500", at)
+    hooks.close()
 
 
 def page_link(page, text: str) -> str:

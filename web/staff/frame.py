@@ -46,13 +46,17 @@ PageView = Callable[..., ResponseReturnValue]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One line of the navigation. It is shown to people with one of `rights`. `key` is its name in the words."""
+    """One line of the navigation. It is shown to people with one of `rights`. `key` is its name in the words.
+
+    `holds` has beginnings of addresses: those pages lie elsewhere and belong to this line.
+    """
 
     path: str
     key: str
     icon: str
     rights: frozenset[Right]
     last: bool = False
+    holds: tuple[str, ...] = ()
 
     def opens_for(self, who: Caller) -> bool:
         """Return whether a person sees this line."""
@@ -101,12 +105,14 @@ class StaffFrame:
         found.register_error_handler(HTTPException, self._http_fault)
         return found
 
-    def door(self, path: str, key: str, icon: str, *rights: Right, last: bool = False) -> None:
+    def door(
+        self, path: str, key: str, icon: str, *rights: Right, last: bool = False, holds: tuple[str, ...] = ()
+    ) -> None:
         """Add a line to the navigation, in the order of the calls. `key` is in the words (`door.office`).
 
-        A `last` line stands behind the lines of other rooms, and is nobody's first page.
+        A `last` line stands behind the lines of other rooms, and is nobody's first page. `holds`: see `Door`.
         """
-        self._doors.append(Door(path, key, icon, frozenset(rights), last))
+        self._doors.append(Door(path, key, icon, frozenset(rights), last, holds))
         self._doors.sort(key=lambda door: door.last)
 
     def needs(self, *rights: Right, fresh: bool = False) -> Callable[[PageView], PageView]:
@@ -289,8 +295,9 @@ def _page_of(path: str) -> str:
 
 def _current(doors: list[Door]) -> str:
     """Return the path of the page's line: the longest path with which the address begins."""
-    found = [door.path for door in doors if f"{request.path}/".startswith(f"{door.path}/")]
-    return max(found, key=len, default="")
+    begins = [(path, door.path) for door in doors for path in (door.path, *door.holds)]
+    found = [pair for pair in begins if f"{request.path}/".startswith(f"{pair[0]}/")]
+    return max(found, key=lambda pair: len(pair[0]), default=("", ""))[1]
 
 
 def _here(**changes: object) -> str:
