@@ -251,6 +251,15 @@ class Devices:
             rows = connection.execute(query if point is None else query.where(DEVICES.c.point == point))
             return [_device(row) for row in rows]
 
+    def queues(self) -> tuple[int, int]:
+        """Return how many records wait in live devices by their last reports, and in how many devices any waits."""
+        waiting = sa.select(sa.func.coalesce(sa.func.sum(DEVICES.c.queued), 0), sa.func.count()).where(
+            DEVICES.c.revoked_at.is_(None), DEVICES.c.queued > 0
+        )
+        with self._database.read() as connection:
+            records, devices = connection.execute(waiting).one()
+        return int(records), int(devices)
+
 
 def _use_code(connection: Connection, code_hash: str, at: datetime) -> Row[Any]:
     # One conditional UPDATE decides: of two at once, one changes a row and the other none, in either database.

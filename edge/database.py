@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from time import sleep
+from time import perf_counter, sleep
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from edge.http import problem_response
 from edge.instants import from_epoch, to_epoch
+from edge.metrics import observe_store_write
 from edge.problems import Problem
 
 BUSY_SECONDS: Final = 5
@@ -87,11 +88,17 @@ class Database:
         """Return one consistent view of the data."""
         return self._engine.connect()
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """Return one transaction. It is durable when the block ends, and undone if the block raises. On SQLite only one
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Hold one transaction. It is durable when the block ends, and undone if the block raises. On SQLite only one
         runs at a time.
         """
-        return self._writing.begin()
+        began = perf_counter()
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        finally:
+            observe_store_write(self._room, perf_counter() - began)
 
     def migrate(self) -> None:
         """Bring the tables to this release, once, however many processes start together.

@@ -54,6 +54,23 @@ _COMMIT_CHANGES = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
 
+_STORE_WRITE_SECONDS = Histogram(
+    "yunju_store_write_seconds",
+    "Time of a transaction that writes to a room's database, from asking for it to its end on disk, in seconds.",
+    ("room",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+
+
+@cache
+def _store_writes(room: str) -> Histogram:
+    return _STORE_WRITE_SECONDS.labels(room)
+
+
+def observe_store_write(room: str, seconds: float) -> None:
+    """Count one transaction of a room's database, ended well or not."""
+    _store_writes(room).observe(seconds)
+
 
 def observe_commits(commits: Iterable[tuple[int, float]]) -> None:
     """Count commits of the ledger: how many changes each made durable, and the seconds that each took."""

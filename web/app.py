@@ -9,6 +9,7 @@ from datetime import datetime
 
 from flask import Flask
 
+from accounts.figures import device_figures
 from accounts.http import Authenticator
 from accounts.http import blueprint as accounts_blueprint
 from accounts.store import AccountStore
@@ -85,6 +86,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
                 lambda: work_figures(work.read(), clock.now()),
                 lambda: backup_figures(settings.var),
                 hooks.figures,
+                lambda: device_figures(accounts.devices),
                 *told.figures,
             ],
             metrics_token=settings.metrics_token,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from cards.status import STATUS_GRACE
+from edge.documentfigures import document_families
 from edge.instants import rfc3339
 from keys.bundle import RENEWAL_DUE
 from verifier.trust.published import Documents, Untrusted
@@ -82,22 +83,9 @@ def document_figures(current: Callable[[], Documents]) -> Iterable[Metric]:
     """Return when each document was issued and ends, and when the last key of each purpose ends. Empty without
     documents.
     """
-    issued = GaugeMetricFamily(
-        "yunju_document_issued_timestamp_seconds", "When a signed document was issued.", labels=("document",)
-    )
-    ends = GaugeMetricFamily(
-        "yunju_document_expires_timestamp_seconds", "When a signed document ends.", labels=("document",)
-    )
-    keys = GaugeMetricFamily(
-        "yunju_key_expires_timestamp_seconds", "When the last key of a purpose ends.", labels=("purpose",)
-    )
     try:
         documents = current()
     except Untrusted:
-        return [issued, ends, keys]
-    for one in ages(documents):
-        issued.add_metric((one.name,), one.issued_at.timestamp())
-        ends.add_metric((one.name,), one.expires_at.timestamp())
-    for purpose, end in key_ends(documents):
-        keys.add_metric((purpose,), end.timestamp())
-    return [issued, ends, keys]
+        return document_families((), ())
+    told = ((one.name, one.issued_at, one.expires_at) for one in ages(documents))
+    return document_families(told, key_ends(documents))

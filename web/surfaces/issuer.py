@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from edge.clock import Clock
 from edge.health import Health
+from edge.metrics import MetricSource
 from edge.repeating import Repeating
 from edge.settings import Settings
 from issuer.api.applications import application_blueprint
@@ -20,6 +21,7 @@ from issuer.api.wallet import blueprint as wallet_blueprint
 from issuer.applications import notices
 from issuer.applications.notices import MAIL, SMS
 from issuer.enrolment.phone import entitled_until
+from issuer.publishing.ages import published_figures
 from issuer.publishing.publisher import publishing
 from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder
@@ -64,9 +66,10 @@ def _health(issuer: Issuer, settings: Settings, clock: Clock) -> Health:
     """Return the issuer's warnings: it still serves while notices to applicants wait."""
     opened = {MAIL: settings.mail_url, SMS: settings.sms_url}
     ways = frozenset(way for way, address in opened.items() if address is not None)
-    return Health(
-        {}, {"notices": lambda: notices.notices_complaint(issuer, ways, clock.now())}, [lambda: _figures(issuer, clock)]
-    )
+    told: list[MetricSource] = [lambda: _figures(issuer, clock)]
+    if not settings.serves("verifier"):  # which tells of the same documents, as it goes by them
+        told.append(lambda: published_figures(issuer.published))
+    return Health({}, {"notices": lambda: notices.notices_complaint(issuer, ways, clock.now())}, told)
 
 
 def _figures(issuer: Issuer, clock: Clock) -> Iterator[Metric]:
