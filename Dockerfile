@@ -6,9 +6,9 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /build
-COPY requirements/core.txt requirements/setup.txt requirements/
+COPY requirements/core.txt requirements/postgres.txt requirements/setup.txt requirements/
 RUN python3 -m venv /opt/yunju \
- && /opt/yunju/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/core.txt \
+ && /opt/yunju/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/core.txt -r requirements/postgres.txt \
  && python3 -m venv /opt/setup \
  && /opt/setup/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/setup.txt
 COPY package.json package-lock.json .npmrc ./

@@ -23,12 +23,13 @@ CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
 DEV := $(call stamp,dev,package-lock.json .npmrc tools/assets.py requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
+BUILDERS := $(call stamp,builders,tools/system-packages-images.txt)
 FUZZ := $(call stamp,fuzz,requirements/fuzz.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
 MINUTES ?= 10
 
-.PHONY: help run test soak fuzz mutants check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
+.PHONY: help run test soak images fuzz mutants check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +42,12 @@ run: setup ## Set up, make demonstration data where there is none, serve on http
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
 	@quick=0; $(PYTEST) --cov -m "$(QUICK)" || quick=$$?; $(PYTEST) -n $(WAITERS) -m "not soak and not ($(QUICK))" && exit $$quick
 
-soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
+# The images stay in build/images, as `buildah --root build/images/images images` lists them.
+images: setup-test $(BUILDERS) ## Build every target of the Dockerfile without a daemon (as root on Debian), and run each locked down
+	@STORE=$(CURDIR)/build/images/images tools/images.sh
+	@IMAGES=$(CURDIR)/build/images $(PY) -m pytest -q -m soak tests/test_running_images.py
+
+soak: setup-test $(BUILDERS) ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
 	@$(PYTEST) -m soak
 
 fuzz: setup-dev $(FUZZ) ## Hand spoilt input to everything that reads what others send (MINUTES=10 of processor time, TARGETS=…)
@@ -129,6 +135,10 @@ $(READERS): | $(SYSTEM) $(DEV)
 	@echo "building the card reader's library"
 	@$(PIP) --no-build-isolation --require-hashes -r requirements/devices-test.txt
 	@mkdir -p .stamps && rm -f .stamps/readers-* && touch $@
+
+$(BUILDERS):
+	@tools/system-packages.sh tools/system-packages-images.txt
+	@mkdir -p .stamps && rm -f .stamps/builders-* && touch $@
 
 $(SYSTEM):
 	@tools/system-packages.sh tools/system-packages-test.txt

@@ -4,14 +4,19 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
+
+from tests.parts import part
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
+PLAYED = DEPLOY / "prometheus" / "alerts-test.yml"
 PANELS = DEPLOY / "grafana" / "yunju.json"
 FIGURE = re.compile(r"\byunju_[a-z_]+\b")
 
@@ -20,6 +25,11 @@ def alerts() -> list[dict]:
     """Every alert rule."""
     groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
     return [rule for group in groups for rule in group["rules"]]
+
+
+def promtool() -> str:
+    """Prometheus' own tool."""
+    return part("promtool", "prometheus")
 
 
 def told_figures() -> set[str]:
@@ -50,12 +60,36 @@ def test_every_alert_has_its_place_in_the_handbook() -> None:
     assert {rule["labels"]["severity"] for rule in alerts()} == {"page", "ticket"}
 
 
+@pytest.mark.parts
 def test_the_rules_are_valid_for_prometheus() -> None:
-    """Read by Prometheus' own tool, where this machine has it; their form is looked at in any case."""
+    """Read by Prometheus' own tool."""
     assert all({"alert", "expr", "labels", "annotations"} <= rule.keys() for rule in alerts())
-    if (tool := shutil.which("promtool")) is not None:
-        done = subprocess.run([tool, "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([promtool(), "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(alerts())} rules found" in done.stdout
+
+
+@pytest.mark.parts
+def test_each_alert_comes_when_it_must_and_stays_away_otherwise() -> None:
+    """Prometheus' own tool plays the figures of alerts-test.yml: each alert has a case of both kinds."""
+    cases = yaml.safe_load(PLAYED.read_text(encoding="utf-8"))["tests"]
+    played = {(rule["alertname"], bool(rule["exp_alerts"])) for case in cases for rule in case["alert_rule_test"]}
+    assert played == {(rule["alert"], comes) for rule in alerts() for comes in (True, False)}
+    done = subprocess.run([promtool(), "test", "rules", str(PLAYED)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parts
+def test_an_alert_that_never_comes_would_be_noticed(tmp_path: Path) -> None:
+    """The played cases are known to fail: with the one threshold moved, the case of that alert does."""
+    text = RULES.read_text(encoding="utf-8")
+    (tmp_path / RULES.name).write_text(text.replace("14 * 86400", "1 * 86400", 1), encoding="utf-8")
+    shutil.copy(PLAYED, tmp_path)
+    done = subprocess.run(
+        [promtool(), "test", "rules", str(tmp_path / PLAYED.name)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "YunjuKeyEnds" in done.stdout + done.stderr
 
 
 def test_the_dashboard_is_one_that_grafana_takes() -> None:
@@ -80,3 +114,39 @@ def test_the_pod_runs_both_processes_locked_down() -> None:
         assert one["securityContext"]["readOnlyRootFilesystem"] is True
         assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert {"name": "data", "mountPath": "/data"} in one["volumeMounts"]
+
+
+KUBERNETES = ("1.30", "1.34", kubernetes_validate.latest_version())
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_the_pods_are_valid_for_kubernetes(version: str) -> None:
+    """Every object by Kubernetes' own schemas, unknown members refused; a slip in a name is known to be found."""
+    parts = list(yaml.safe_load_all((DEPLOY / "k8s/verifier.yaml").read_text(encoding="utf-8")))
+    assert len(parts) >= 3
+    for one in parts:
+        kubernetes_validate.validate(one, version, strict=True)
+    (pods,) = [one for one in parts if one["kind"] == "StatefulSet"]
+    pods["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(pods, version, strict=True)
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("unit", ["web", "work"])
+def test_the_units_are_valid_for_systemd(unit: str, tmp_path: Path) -> None:
+    """Systemd's own tool finds no fault, and calls the unit well locked down: the score that the handbook tells."""
+    tool, name = part("systemd-analyze", "systemd"), f"yunju-{unit}.service"
+    text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
+    copy = tmp_path / name
+    copy.write_text(text.replace("/opt/yunju/.venv/bin/python", sys.executable), encoding="utf-8")
+    done = subprocess.run([tool, "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, []), done.stderr
+    judged = subprocess.run(
+        [tool, "security", "--offline=true", "--no-pager", str(copy)], capture_output=True, text=True, check=False
+    )
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", judged.stdout)
+    assert found, judged.stderr
+    page = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"`systemd-analyze security` gives both units ([\d.]+)", page)
+    assert float(found[1]) <= float(told)

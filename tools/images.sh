@@ -17,14 +17,25 @@ end() {
 }
 trap end EXIT
 
-# What this machine needs to reach its package registries goes into the build and into no image.
-build_options=()
-for file in "${PIP_CONFIG_FILE:-/etc/pip.conf}" "${NPM_CONFIG_USERCONFIG:-$HOME/.npmrc}" "${SSL_CERT_FILE:-}"; do
+# What this machine needs to reach its package registries goes into the build and into no image: files that are mounted while
+# it runs. (--env would stay in the image.)
+authorities=${SSL_CERT_FILE:-${NODE_EXTRA_CA_CERTS:-}}
+{
+    echo "[global]"
+    [ -z "$authorities" ] || echo "cert = $authorities"
+    [ -z "${PIP_INDEX_URL:-}" ] || echo "index-url = $PIP_INDEX_URL"
+} >"$work/pip.conf"
+{
+    cat "${NPM_CONFIG_USERCONFIG:-$HOME/.npmrc}" 2>/dev/null || true
+    echo
+    [ -z "$authorities" ] || echo "cafile=$authorities"
+} >"$work/npmrc"
+build_options=(--volume "$work/pip.conf:/root/.config/pip/pip.conf:ro" --volume "$work/npmrc:/root/.npmrc:ro")
+for file in "${PIP_CONFIG_FILE:-/etc/pip.conf}" "$authorities"; do
     [ ! -f "$file" ] || build_options+=(--volume "$file:$file:ro")
 done
-for name in PIP_CONFIG_FILE PIP_CERT PIP_INDEX_URL NPM_CONFIG_USERCONFIG NPM_CONFIG_REGISTRY SSL_CERT_FILE NODE_EXTRA_CA_CERTS \
-    http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-    [ -z "${!name:-}" ] || build_options+=(--env "$name=${!name}")
+for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!name:-}" ] || build_options+=(--build-arg "$name=${!name}")
 done
 
 # The mirror that this machine's own apt uses; nothing where it names none.

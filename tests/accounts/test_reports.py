@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.figures import device_figures
 from accounts.people import LastAdministrator, OwnRoles, UnknownPerson
 from accounts.reports import HEADER, is_due, parse_report
 from accounts.rights import Role
@@ -45,6 +46,21 @@ def test_a_devices_call_brings_its_report(ground):
     forged = {"Authorization": f"DPoP {device.token}", HEADER: TOLD.replace("3", "9")}
     assert ground.client.get("/v1/whoami", headers=forged).status_code == 401
     assert ground.store.devices.find(device.id).report.queued == 3
+
+
+def test_a_monitor_is_told_what_waits_in_live_devices(ground):
+    """The sum of what each device said last; a revoked device, which sends nothing any more, is not counted."""
+
+    def told():
+        return [family.samples[0].value for family in device_figures(ground.store.devices)]
+
+    first, second = ground.device(), ground.device()
+    assert told() == [0, 0]
+    first.call(headers={HEADER: TOLD})
+    second.call(headers={HEADER: TOLD.replace("3", "4")})
+    assert told() == [7, 2]
+    ground.store.devices.revoke(first.id, by=ADMIN, at=ground.clock.now())
+    assert told() == [4, 1]
 
 
 def test_a_moved_device_belongs_to_its_new_point_and_learns_so(ground):

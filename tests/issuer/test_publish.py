@@ -18,6 +18,7 @@ from edge.strictjson import loads
 from issuer.issuing.lifecycle import revoke
 from issuer.publishing import folder as files
 from issuer.publishing import publish
+from issuer.publishing.ages import published_figures
 from issuer.publishing.publisher import publishing
 from issuer.publishing.setup import set_up
 from issuer.register import indexes
@@ -51,6 +52,25 @@ def states(desk, state):
     """Return the status indexes in a state."""
     with desk.register.read() as connection:
         return connection.execute(sa.select(STATUS_INDEXES).where(STATUS_INDEXES.c.state == state)).all()
+
+
+def test_a_monitor_is_told_the_age_and_the_end_of_what_was_published(desk):
+    """Each document by name, each purpose's key; a damaged document has no figures and takes nobody else's away."""
+
+    def told():
+        families = published_figures(desk.published)
+        return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+
+    bundle = published_bundle(desk)
+    before = told()
+    assert before["yunju_document_issued_timestamp_seconds", "trust-bundle"] == bundle.issued_at.timestamp()
+    assert before["yunju_document_expires_timestamp_seconds", "trust-bundle"] == bundle.expires_at.timestamp()
+    ends = [key.not_after for key in bundle.keys if key.purpose is Purpose.CARD]
+    assert before["yunju_key_expires_timestamp_seconds", "card"] == max(ends).timestamp()
+    named = {key[1] for key in before if key[0].startswith("yunju_document_expires")}
+    assert named == {"trust-bundle", "status-list-0", "holder-marks"}
+    (desk.published / files.BUNDLE_FILE).write_bytes(b"\xff~no bundle")
+    assert {key[1] for key in told()} == {"status-list-0", "holder-marks"}
 
 
 def test_the_folder_holds_everything_that_a_verifier_needs(desk):
