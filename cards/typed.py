@@ -36,7 +36,7 @@ _AREA_MOST: Final = 4
 
 
 def plain(text: str) -> str:
-    """Return a text with full-width letters, digits and dashes made plain, and white space around it gone."""
+    """Return a text with full-width letters, digits and dashes made plain, and without white space around it."""
     return unicodedata.normalize("NFKC", text).translate(_BLANKS).translate(_DASHES).strip()
 
 
@@ -113,7 +113,7 @@ def characters(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """Return a person's name with one blank between words, and none inside a Han name; radicals are characters."""
+    """Return a person's name with one blank between words, and none inside a Han name. Radicals become characters."""
     words = characters(unicodedata.normalize("NFC", text).translate(_BLANKS)).split()
     joined = " ".join(words)
     return "".join(words) if _HAN.search(joined) and not re.search(r"[A-Za-z]", joined) else joined

@@ -58,7 +58,7 @@ from keys.store import key_store
 
 Read = Callable[[Settings, datetime], Part | None]
 _PLAIN: Final = (OSError, SettingsError, StoreError, *UNREADABLE)
-"""Errors whose text names files and settings alone."""
+"""Errors whose text names only files and settings."""
 _NEEDED: Final = {
     "issuer": (Purpose.CARD, Purpose.STATUS),
     "verifier": (Purpose.RECEIPT,),

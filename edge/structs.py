@@ -1,4 +1,4 @@
-"""What msgspec must know of every Struct before threads begin, and what it raises for bytes that it cannot read.
+"""Prepares msgspec's Structs before threads begin, and names msgspec's errors for bytes that it cannot read.
 
 msgspec 0.22 computes a type's fields when a value of this type is first read. If two threads do this at the same time,
 the process crashes (docs/decisions/0270-types-before-threads.md).

@@ -61,9 +61,9 @@ def no_phone(_card_id: str, _at: datetime) -> str | None:
 class Verifier:
     """Everything that the verifier's calls work with. Each process has one, made after the fork.
 
-    `card_by_number` asks a register on the same host, where there is one, for the card token of a number;
-    `entitled_until` until when the holder of a card, by its id, is entitled; `photo_of` for the photo of its holder,
-    `phone_of` for the holder's telephone number, empty where none is registered.
+    Each of these asks a register on the same host, if there is one: `card_by_number` for the card token of a number,
+    `entitled_until` for the end of a holder's entitlement by the id of a card, `photo_of` for the holder's photo, and
+    `phone_of` for the holder's telephone number (empty if none is registered).
     """
 
     programme: Programme

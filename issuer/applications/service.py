@@ -76,7 +76,7 @@ def begin_in(
     channel_receipt: str | None = None,
     content_hash: str | None = None,
 ) -> Begun:
-    """Begin an application inside a transaction with a content that was checked."""
+    """Begin an application inside a transaction, with a checked content."""
     begun = Begun(new_id(), new_receipts(issuer, connection, at, 1)[0], new_code())
     values: dict[str, object] = {
         "id": begun.id,

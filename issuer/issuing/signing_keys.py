@@ -30,7 +30,7 @@ from keys.stored import KeyState, StoredKey
 from keys.tokens import parse_unverified
 
 DUE: Final = timedelta(days=30)
-"""So long before a key's last day of signing its successor is due."""
+"""How long before a key's last day of signing its successor is due."""
 USAGE_LOG: Final = "log"
 """The name of the note key that signs the usage log's checkpoints, where this machine sequences that log."""
 _AT_ONCE: Final = 500

@@ -39,9 +39,13 @@ REOPEN_MOST: Final = timedelta(days=2)
 DAY_MOST: Final = 2000
 """The greatest number of bookings of a point's day, above what any of the programme's points could serve."""
 MANY: Final = 10_000
-"""Bookings of a point's fortnight, or of its year's notice; more than any of the programme's points could serve."""
+"""The greatest number of bookings of a point's fortnight, or of its year for notices, above what any point could
+serve.
+"""
 FOUND_MOST: Final = 40
-"""So many bookings does a search show, and says so: who sees that many types more of the text."""
+"""The greatest number of bookings that a search shows. It says so at this number, and the user types more of the
+text.
+"""
 SOUGHT: Final = timedelta(days=7)
 """How many days around the shown day are searched for a flight, a plate or a name."""
 _HOUR: Final = timedelta(hours=1)

@@ -100,7 +100,7 @@ class BookingStore:
         return None if sealed is None else self._opened(sealed, booking)
 
     def find_all(self, bookings: Iterable[str]) -> Mapping[str, BookingDetails]:
-        """Return the details of many bookings by their ids, without those that are erased."""
+        """Return the details of many bookings by their ids, without erased details."""
         opened = ((booking, self._opened(sealed, booking)) for booking, sealed in self._sealed(bookings))
         return {booking: details for booking, details in opened if details is not None}
 

@@ -87,7 +87,7 @@ class MatterStore:
             return [_matter(row) for row in connection.execute(wanted.limit(_MOST))]
 
     def select(self, wanted: MatterFilter, tab: MatterTab, limit: int, offset: int = 0) -> list[Matter]:
-        """Return a part of a list: closed ones the newest first, others the most urgent first."""
+        """Return a part of a list: closed matters newest first, other matters most urgent first."""
         if tab is MatterTab.CLOSED:
             found = _closed(wanted, limit + offset)
         else:
@@ -97,7 +97,7 @@ class MatterStore:
             return [_matter(row) for row in connection.execute(found.limit(limit).offset(offset))]
 
     def count(self, wanted: MatterFilter) -> dict[MatterTab, int]:
-        """Return how many matters each part of a list has.
+        """Return the number of matters in each part of a list.
 
         The closed ones, which grow for ever, are counted from the index alone, place by place.
         """
@@ -127,7 +127,7 @@ class MatterStore:
 
 
 def _within(wanted: MatterFilter) -> sa.ColumnElement[bool]:
-    """Whether a matter belongs to the list at all."""
+    """Return the condition for a matter to be in the list at all."""
     here = [*_at_places(wanted), MATTERS.c.decides.in_(sorted(wanted.handed_to))]
     return sa.and_(sa.or_(*here), *_narrowed(wanted))
 

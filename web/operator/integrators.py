@@ -25,7 +25,7 @@ PLACES_MOST: Final = 12
 
 
 class NewIntegratorForm(StaffForm):
-    """Whose server it is and for how long; what it may do where stands in pairs of fields, from `point0`, `rights0`."""
+    """The name of a server, and for how long. Its rights at points are pairs of fields, from `point0`, `rights0` on."""
 
     label = StringField("system.integrator-label", [Needed(), Longest(100)], filters=[stripped])
     days = SelectField("system.days", choices=[], default="365")

@@ -102,7 +102,7 @@ class OperatorPages:
         return [option(right.value, self.staff.word(f"system.right.{right}")) for right in HANDED_OUT]
 
     def rights_text(self, rights: Rights) -> list[str]:
-        """Return rights in words, one text a place."""
+        """Return rights in words, one text for each place."""
         told, colon, comma = [], self.staff.word("mark.colon"), self.staff.word("mark.comma")
         for place, held in sorted(rights.items()):
             names = [self.staff.word(f"system.right.{right}") for right in HANDED_OUT if right in held]

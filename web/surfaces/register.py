@@ -11,9 +11,9 @@ from datetime import datetime
 class RegisterCalls:
     """A register on this host, by its questions. Each answer is None if the register knows nothing.
 
-    `card_by_number`: a card number to the card's token. `entitled_until`: a card's id and the instant of the call to
-    the end of its holder's entitlement. `photo_of`: likewise, to the holder's photo (JPEG). `phone_of`:
-    likewise, to the holder's telephone number, empty where none was left. `name_of`: a `sub` to a name.
+    `card_by_number`: from a card number to the card's token. `entitled_until`: from a card's id and the instant of the
+    call to the end of its holder's entitlement. `photo_of`: from the same to the holder's photo (JPEG). `phone_of`:
+    from the same to the holder's telephone number (empty if there is none). `name_of`: from a `sub` to a name.
     """
 
     card_by_number: Callable[[str], str | None]
