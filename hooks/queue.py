@@ -203,8 +203,7 @@ class Queue:
             return [_delivery(row) for row in connection.execute(asked.limit(limit).offset(offset))]
 
     def again(self, *, hook: str | None = None, names: Collection[str] | None = None, by: str, at: datetime) -> int:
-        """Send given-up deliveries again: those of a webhook, those with some names, or all. Return their number.
-"""
+        """Send given-up deliveries again: those of a webhook, those with some names, or all. Return their number."""
         t = DELIVERIES
         wanted: list[sa.ColumnElement[bool]] = [t.c.dead_at.is_not(None)]
         wanted += [] if hook is None else [t.c.hook == hook]
