@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from edge.encoding import digest, unb64u
 from edge.strictjson import loads
@@ -19,6 +22,7 @@ from keys.tokens import (
     parse_unverified,
     read_unverified,
     sign_token,
+    signature_holds,
     verify_with_key,
     verify_with_keys,
 )
@@ -284,3 +288,25 @@ def test_neither_a_token_read_nor_one_verified_shows_itself():
         assert text.split(".")[2] not in repr(token)
         assert claims()["iss"] not in repr(token)
     assert repr(parse_unverified(text, FORM)) == "UnverifiedToken(typ='example+jwt')"
+
+
+def test_a_token_of_exactly_its_form_s_length_is_taken_and_a_longer_one_never_signed():
+    """The bound is inclusive, and nothing leaves that comes back refused."""
+    text = sign_token(signer(), FORM, claims(name="A"))
+    exact = TokenForm(FORM.typ, FORM.headers, FORM.required, FORM.optional, len(text), FORM.max_lifetime)
+    assert verify_with_key(text, exact, signer().public_key).text == text
+    with pytest.raises(MalformedToken, match="longer than"):
+        sign_token(signer(), exact, claims(name="A" * 10))
+
+
+def test_a_signature_by_a_key_on_another_curve_never_holds():
+    """secp256k1's signatures are as long as P-256's."""
+    other = ec.generate_private_key(ec.SECP256K1())
+    r, s = decode_dss_signature(other.sign(b"message", ec.ECDSA(hashes.SHA256())))
+    assert signature_holds(b"message", r.to_bytes(32, "big") + s.to_bytes(32, "big"), other.public_key()) is False
+
+
+def test_a_header_that_json_cannot_write_is_refused_by_name():
+    """A number that is none has no place in a key."""
+    with pytest.raises(BadClaims, match="no JSON"):
+        sign_token(signer(), WITH_JWK, {"iat": IAT}, extra_header={"jwk": {"x": float("nan")}})
