@@ -284,6 +284,8 @@ def test_a_broken_connection_costs_one_piece_and_the_page_goes_on_by_itself(open
     line = Line(page)
     line.whole_after = 1
     choose(page, scan)
+    expect(page.locator("#degree .preview")).to_have_js_property("naturalWidth", 700)
+    expect(page.locator("#identity .preview")).to_be_hidden()
     status = page.locator("#degree [role=status]")
     expect(status).to_contain_text("连接中断")
     expect(page.locator("#degree .percent")).not_to_have_text("0%")

@@ -123,8 +123,20 @@ async function sendFile(form, control) {
   form.submit();
 }
 
+// A picture as it was chosen, so that a blurred page or the wrong photo is seen before it is sent.
+function preview(form, [file]) {
+  const picture = form.querySelector(".preview");
+  const isShown = ["image/jpeg", "image/png"].includes(file?.type) && file.size <= Number(words?.most);
+  picture.hidden = !isShown;
+  if (!isShown) return;
+  const reader = new FileReader();
+  reader.onload = () => (picture.src = reader.result);
+  reader.readAsDataURL(file);
+}
+
 for (const form of document.querySelectorAll("form[data-upload]")) {
   const control = form.elements.file;
+  control.addEventListener("change", () => preview(form, control.files));
   form.addEventListener("submit", (event) => {
     if (!words || !control.files.length || !crypto.subtle) return;
     event.preventDefault();
