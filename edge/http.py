@@ -209,7 +209,7 @@ class Frame(flask.Flask):
             script_name=f"{request.root_path}/",
             subdomain="",
             url_scheme=request.scheme,
-            path_info=request.path.lstrip("/"),
+            path_info=request.path,
             default_method=request.method,
             query_args=environ.get("QUERY_STRING", ""),
         )
