@@ -10,6 +10,7 @@ NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
 WAITERS ?= 3
+SOAK_MINUTES ?= 30
 PYTEST = TMPDIR=$$(tools/test-folder.sh) $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 QUICK := not slow and not browser and not parts and not soak
 
@@ -47,7 +48,8 @@ images: setup-test $(BUILDERS) ## Build every target of the Dockerfile without a
 	@STORE=$(CURDIR)/build/images/images tools/images.sh
 	@IMAGES=$(CURDIR)/build/images $(PY) -m pytest -q -m soak tests/test_running_images.py
 
-soak: setup-test $(BUILDERS) ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
+soak: setup-test $(BUILDERS) ## Half an hour of mixed traffic with faults over both stores (SOAK_MINUTES=…), then the long forms that `make test` leaves out
+	@$(PY) -m tests.soak --minutes $(SOAK_MINUTES)
 	@$(PYTEST) -m soak
 
 fuzz: setup-dev $(FUZZ) ## Hand spoilt input to everything that reads what others send (MINUTES=10 of processor time, TARGETS=…)

@@ -2,17 +2,24 @@
 
 import json
 import os
+import select
 import shutil
+import signal
 import socket
 import struct
 import tempfile
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gunicorn import util
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-_made: dict[str, str] = {}
+_MADE = "PROMETHEUS_MULTIPROC_MADE"
+"""Names the folder that `when_ready` made: in the environment, for a reload executes this file anew."""
+_relief: dict[str, int] = {}
 
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -54,11 +61,48 @@ def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter, which
     The folder, in which all workers count together, is made once the port is taken: where it is not, nothing is left.
     """
     if METRICS_FOLDER not in os.environ:
-        os.environ[METRICS_FOLDER] = _made["folder"] = tempfile.mkdtemp(prefix="yunju-metrics-", dir=worker_tmp_dir)
+        made = tempfile.mkdtemp(prefix="yunju-metrics-", dir=worker_tmp_dir)
+        os.environ[METRICS_FOLDER] = os.environ[_MADE] = made
     bound = struct.pack("ll", STALLED_SECONDS, 0)
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
+
+
+RELIEF_SECONDS = 120
+"""After so long the old workers go even though a new one has not loaded: it fell, and another takes its place."""
+
+
+def on_reload(server: Any) -> None:  # noqa: ANN401 - as above
+    """Let each old worker serve until a new one has loaded: gunicorn's own way leaves nobody to answer meanwhile.
+
+    Twice as many workers run for some seconds. Each new one writes a byte as soon as it has loaded, and for each byte
+    the oldest is told to go; it ends in order what it has begun. A thread does so: gunicorn's loop waits meanwhile.
+    """
+    loaded, _relief["told"] = os.pipe()
+    old = [pid for pid, _ in sorted(server.WORKERS.items(), key=lambda worker: worker[1].age)]
+    server.num_workers = server.cfg.workers + len(old)
+    threading.Thread(target=_relieve, args=(server, loaded, old), daemon=True).start()
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401, ARG001 - as above
+    """Tell the master that a new worker has loaded, where old ones wait for it."""
+    if "told" in _relief:
+        with suppress(OSError):
+            os.write(_relief["told"], b"1")
+
+
+def _relieve(server: Any, loaded: int, old: list[int]) -> None:  # noqa: ANN401 - as above
+    """Let an old worker go for each new one that has loaded."""
+    until = time.monotonic() + RELIEF_SECONDS
+    for pid in old:
+        if select.select([loaded], [], [], max(0.0, until - time.monotonic()))[0]:
+            os.read(loaded, 1)
+        server.num_workers -= 1
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    os.close(_relief.pop("told"))
+    os.close(loaded)
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001 - as above
@@ -71,8 +115,8 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001 - as a
 
 def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001 - as above
     """Leave nothing behind."""
-    if "folder" in _made:
-        shutil.rmtree(_made["folder"], ignore_errors=True)
+    if _MADE in os.environ:
+        shutil.rmtree(os.environ[_MADE], ignore_errors=True)
 
 
 timeout = 30

@@ -69,14 +69,23 @@ class Machine:
     works = False
     background: subprocess.Popen[bytes] | None = None
 
-    def __init__(self, folder: Path, *, workers: int = 4, programme: Path | None = None, works: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 4,
+        programme: Path | None = None,
+        works: bool = False,
+        more: dict[str, str] | None = None,
+    ) -> None:
+        """`more`: further variables of its environment, from the first step on."""
         self.works = works
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.workers = workers
         self.var, self.stream = folder / "var", folder / "stream.log"
         self.var.mkdir()
-        self.environ = {"YUNJU_VAR": str(self.var), "YUNJU_BASE_URL": self.base}
+        self.environ = {"YUNJU_VAR": str(self.var), "YUNJU_BASE_URL": self.base, **(more or {})}
         if programme is not None:
             self.environ["YUNJU_PROGRAMME"] = str(programme)
         self.settings = load_settings(self.environ)
@@ -103,13 +112,14 @@ class Machine:
             assert self.process.poll() is None, self.stream.read_text()
             try:
                 if self.send("GET", "/readyz").status == 200:
-                    return self._begin_work()
+                    return self.begin_work()
             except OSError:
                 pass
             time.sleep(0.05)
         raise AssertionError("the server was never ready")
 
-    def _begin_work(self) -> None:
+    def begin_work(self) -> None:
+        """Start the background work beside the server, where this machine has it."""
         if self.works:
             command = [sys.executable, "-m", "ops", "work"]
             with self.stream.open("ab") as stream:
