@@ -382,3 +382,13 @@ def test_fresh_presentations_hold_in_every_text():
 def _signed_raw(claims: dict) -> str:
     """Sign claims that `sign_card` would refuse, with the form's own checks alone."""
     return sign_token(ISSUER_KEY, CARD_FORM, claims)
+
+
+def test_a_revoked_card_on_its_own_index_is_no_minted_one():
+    """The mark is for another's index alone."""
+    claims = card_claims()
+    text = sign_card(ISSUER_KEY, claims)
+    answer = StatusAnswer(Status.REVOKED, Freshness.FRESH, bound=True, binding=card_binding(claims))
+    verdict = verify(Presentation(text, proof(text)), given_trust=trust(status=FixedStatus(answer)))
+    assert isinstance(verdict, RefusedCard)
+    assert (verdict.reason, verdict.mark) == ("revoked", None)
