@@ -11,11 +11,11 @@ from yunju_client import errors, shapes
 from yunju_client.client import Client
 from yunju_client.credentials import Bearer, Credential, DeviceCredential, new_id, public_jwk
 from yunju_client.enrolling import enrol
-from yunju_client.errors import MisuseError, YunjuError
+from yunju_client.errors import MisuseError, UnprovedError, YunjuError
 from yunju_client.folder import DeviceFolder, open_device
 from yunju_client.offline import OfflineRecords, OfflineUse
 from yunju_client.patience import Patience
-from yunju_client.proving import ProvedEntry, UnprovedError, prove, verify_proof
+from yunju_client.proving import ProvedEntry, prove, verify_proof
 
 __all__ = [
     "Bearer",

@@ -57,6 +57,13 @@ class BadAnswerError(YunjuError):
         self.status = status
 
 
+class UnprovedError(YunjuError):
+    """A proof does not hold, or proves something else: keep it, the answer and its promise, and tell an auditor."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "Keep the answer with its promise and the proof, and show them to an auditor.")
+
+
 class ProblemError(YunjuError):
     """The server could not serve the call and said why, by a problem document (RFC 9457).
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
-from yunju_client.errors import MisuseError, ProblemError, YunjuError
+from yunju_client.errors import MisuseError, ProblemError, UnprovedError
 from yunju_client.notes import HASH_BYTES, Checkpoint, NoteError, NoteKey, Witnessed, open_checkpoint, plain_base64
 
 if TYPE_CHECKING:
@@ -28,13 +28,6 @@ WAIT_SECONDS: Final = 90.0
 _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 _MOST: Final = 64 * 1024
 _STEP_SECONDS: Final = 2.0
-
-
-class UnprovedError(YunjuError):
-    """A proof does not hold, or proves something else: keep it, the answer and its promise, and tell an auditor."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, "Keep the answer with its promise and the proof, and show them to an auditor.")
 
 
 class Answered(Protocol):
