@@ -8,8 +8,11 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from edge.instants import to_epoch
 from tests.hooks.receiver import verified
+from tests.parts import part
 
 PAGE = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text(encoding="utf-8")
 SECTION = PAGE.split("## Webhooks: being told")[1].split("\n## ")[0]
@@ -37,8 +40,11 @@ def test_the_pages_python_verifies_a_call(place, receiver):
     assert not is_ours(new, headers, body, now + timedelta(minutes=6).total_seconds())
 
 
+@pytest.mark.parts
 def test_the_pages_shell_lines_sign_a_call_that_verifies(receiver):
     """By curl and openssl alone, as they stand there."""
+    part("curl", "curl")
+    part("openssl", "openssl")
     script = f"set -eu\nURL={receiver.url}\n{block('text')}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
