@@ -13,7 +13,7 @@ from edge.workreport import WorkReport
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadFact:
     """A part that could not be read. `code` names its finding; `why` is for operators of the system."""
 
     why: str
@@ -180,5 +180,5 @@ Part = (
     | WitnessFact | BackupFact | tuple[DiskFact, ...] | NoticesFact | HooksFact | HeldFact | AccountsFact
 )  # fmt: skip
 
-Facts = Mapping[str, Part | Unread]
+Facts = Mapping[str, Part | UnreadFact]
 """Each checked part, by its name. A part that this machine does not have is left out."""

@@ -39,7 +39,7 @@ from doctor.facts import (
     ProgrammeFact,
     StoreFact,
     TokenFact,
-    Unread,
+    UnreadFact,
     WitnessFact,
     WorkFact,
 )
@@ -82,7 +82,7 @@ def read_facts(settings: Settings, at: datetime, *, deep: bool = True) -> Facts:
     folder = _folder(settings)
     if not folder.exists:
         return {"folder": folder}
-    read: dict[str, Part | Unread | None] = {"folder": folder}
+    read: dict[str, Part | UnreadFact | None] = {"folder": folder}
     for about, reader in READERS.items():
         read[about] = _tried(reader, settings, at)
     stores = _tried(lambda _settings, _at: tuple(_stores(settings, deep=deep)), settings, at)
@@ -94,15 +94,15 @@ def read_facts(settings: Settings, at: datetime, *, deep: bool = True) -> Facts:
     return {about: fact for about, fact in read.items() if fact is not None}
 
 
-def _tried(read: Read, settings: Settings, at: datetime) -> Part | Unread | None:
+def _tried(read: Read, settings: Settings, at: datetime) -> Part | UnreadFact | None:
     try:
         return read(settings, at)
     except _Cannot as error:
-        return Unread(str(error), error.code)
+        return UnreadFact(str(error), error.code)
     except _PLAIN as error:
-        return Unread(str(error))
+        return UnreadFact(str(error))
     except Exception as error:  # noqa: BLE001 - whatever a part meets, the other parts are told; its text may quote a row
-        return Unread(type(error).__name__)
+        return UnreadFact(type(error).__name__)
 
 
 def _folder(settings: Settings) -> FolderFact:

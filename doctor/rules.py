@@ -24,7 +24,7 @@ from doctor.facts import (
     NoticesFact,
     ProgrammeFact,
     StoreFact,
-    Unread,
+    UnreadFact,
     WitnessFact,
     WorkFact,
 )
@@ -54,7 +54,7 @@ def findings(facts: Facts, at: datetime) -> list[Finding]:
 
 
 def _of_part(about: str, fact: object, at: datetime) -> Iterator[Finding]:
-    if isinstance(fact, Unread):
+    if isinstance(fact, UnreadFact):
         yield Finding(about, fact.code, Severity.FAULT, {"why": fact.why})
         return
     yield from list(RULES[about](fact, at)) or [Finding(about, f"{about}-well")]

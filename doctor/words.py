@@ -19,7 +19,7 @@ Language = Literal["zh", "en"]
 WhenText = Callable[[datetime], str]
 
 
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RemedyWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finding's text and its remedy. A good finding has no remedy."""
 
     zh: str
@@ -29,14 +29,14 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    parts: dict[str, Words]
-    findings: dict[str, Words]
+    parts: dict[str, RemedyWords]
+    findings: dict[str, RemedyWords]
 
 
 _READ: Final = msgspec.json.decode(Path(__file__).with_name("words.json").read_bytes(), type=_File)
-PARTS: Final[Mapping[str, Words]] = _READ.parts
+PARTS: Final[Mapping[str, RemedyWords]] = _READ.parts
 """The name of each part."""
-WORDS: Final[Mapping[str, Words]] = _READ.findings
+WORDS: Final[Mapping[str, RemedyWords]] = _READ.findings
 """Every code that `rules` or `reading` can give."""
 
 

@@ -43,7 +43,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HookEvent:
     """One line of a log that webhooks report.
 
     `entry`: the line's own name. `partition` and `sequence`: its place. In a partition, numbers only grow, and a later
@@ -75,12 +75,12 @@ def kinds_of(asked: Iterable[str]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in chosen)
 
 
-def name_of(hook_id: str, event: Event) -> str:
+def name_of(hook_id: str, event: HookEvent) -> str:
     """Return the webhook-id. It is the same for the same event and hook, whenever and however often it is computed."""
     return f"msg_{hook_id}_{event.entry}"
 
 
-def text_of(event: Event, integrator: str, key: bytes) -> str:
+def text_of(event: HookEvent, integrator: str, key: bytes) -> str:
     """Return an event's text for one integrator: JSON, exactly the bytes that are signed and sent."""
     data: dict[str, object] = {
         "log": event.log,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from accounts.integrators import Integrator
-from hooks.events import Event, name_of, text_of
+from hooks.events import HookEvent, name_of, text_of
 from hooks.queue import Cursor
 from hooks.registry import Hook, may_know
 from hooks.service import Hooks
@@ -41,7 +41,7 @@ class Source(Protocol):
         """Return the last number of each partition that has a line."""
         ...
 
-    def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, Event | None]]:
+    def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, HookEvent | None]]:
         """Return the lines after a number, in order, each with its event, or with None."""
         ...
 
@@ -54,9 +54,9 @@ class _Reader:
     integrator: Integrator
     cursor: Cursor
     places: dict[int, int]
-    found: list[Event] = field(default_factory=list)
+    found: list[HookEvent] = field(default_factory=list)
 
-    def take(self, partition: int, lines: Iterable[tuple[int, Event | None]]) -> None:
+    def take(self, partition: int, lines: Iterable[tuple[int, HookEvent | None]]) -> None:
         """Continue over further lines, and keep the events that the webhook wants and may know."""
         place = self.places.get(partition, 0)
         for number, event in lines:

@@ -72,7 +72,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class WebhookStanding:
     """The state of a webhook's queue: waiting deliveries, the age of the oldest, and those given up."""
 
     waiting: int
@@ -86,7 +86,7 @@ def delay(name: str, tries: int) -> timedelta:
     return DELAYS[min(tries, len(DELAYS)) - 1] * (1 + JITTER * drawn)
 
 
-class Queue:
+class DeliveryQueue:
     """The deliveries of all webhooks of one server."""
 
     def __init__(self, database: Database) -> None:
@@ -183,7 +183,7 @@ class Queue:
             rests = {"failures": failures, "fault": said, "fault_at": at, "rest_until": _rest(failures, at, not_before)}
             connection.execute(HOOKS.update().where(mine).values(**rests))
 
-    def standing(self) -> dict[str, Standing]:
+    def standing(self) -> dict[str, WebhookStanding]:
         """Return the state of each webhook's queue."""
         t = DELIVERIES
         waits, dead = t.c.next_at.is_not(None), t.c.dead_at.is_not(None)
@@ -192,7 +192,7 @@ class Queue:
         asked = sa.select(t.c.hook, waiting, oldest, given_up).where(sa.or_(waits, dead)).group_by(t.c.hook)
         with self._database.read() as connection:
             rows = connection.execute(asked).all()
-        return {hook: Standing(int(number), since, int(ended)) for hook, number, since, ended in rows}
+        return {hook: WebhookStanding(int(number), since, int(ended)) for hook, number, since, ended in rows}
 
     def dead(self, hook: str | None = None, *, limit: int = 50, offset: int = 0) -> list[Delivery]:
         """Return the given-up deliveries, newest first."""

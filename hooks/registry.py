@@ -22,7 +22,7 @@ from edge.addresses import Network, lies_in, parsed, public_or_in
 from edge.database import Database
 from edge.ids import new_id
 from edge.sealing import Sealer
-from hooks.events import KINDS, OFFICE, USAGE, Event, kinds_of
+from hooks.events import KINDS, OFFICE, USAGE, HookEvent, kinds_of
 from hooks.signing import new_secret
 from hooks.tables import CURSORS, DELIVERIES, HOOKS
 
@@ -75,7 +75,7 @@ class Hook:
         """Return whether any of its kinds comes from a log."""
         return any(KINDS[kind] == log for kind in self.kinds)
 
-    def wants(self, event: Event) -> bool:
+    def wants(self, event: HookEvent) -> bool:
         """Return whether an event is of its kinds, its points and its time."""
         if event.kind not in self.kinds or event.at < self.starts_at:
             return False
@@ -95,7 +95,7 @@ class NewHook:
     since: datetime | None = None
 
 
-def may_know(integrator: Integrator, event: Event) -> bool:
+def may_know(integrator: Integrator, event: HookEvent) -> bool:
     """Return whether an integrator's rights cover an event: a right at its point, or the right `intake` for
     applications.
     """

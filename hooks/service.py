@@ -18,7 +18,7 @@ from edge.database import Database
 from edge.instants import to_epoch
 from edge.sealing import derive
 from edge.settings import Settings
-from hooks.queue import Queue
+from hooks.queue import DeliveryQueue
 from hooks.registry import GONE, Registry
 from hooks.tables import open_tables
 
@@ -51,7 +51,7 @@ class Hooks:
         self._database = database
         self.reference_key = derive(secret, "hook-reference")
         self.registry = Registry(database, accounts.integrators, secret, networks)
-        self.queue = Queue(database)
+        self.queue = DeliveryQueue(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Hooks:

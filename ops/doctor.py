@@ -27,7 +27,7 @@ FORMAT: Final = 1
 EXIT: Final = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAULT: 2}
 
 
-class Told(msgspec.Struct, frozen=True):
+class ReportedFinding(msgspec.Struct, frozen=True):
     """A finding for machines. `code` and `values` are stable; `told` and `remedy` are for people."""
 
     about: str
@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True):
     at: datetime
     severity: Severity
     counts: dict[Severity, int]
-    findings: list[Told]
+    findings: list[ReportedFinding]
 
 
 @click.command()
@@ -71,7 +71,8 @@ def report(found: list[Finding], at: datetime) -> Report:
     """Return findings in the form of the JSON answer."""
     counts = Counter(one.severity for one in found)
     listed = [
-        Told(one.about, one.code, one.severity, dict(one.values), told(one, "en"), remedy(one, "en")) for one in found
+        ReportedFinding(one.about, one.code, one.severity, dict(one.values), told(one, "en"), remedy(one, "en"))
+        for one in found
     ]
     return Report(FORMAT, at, worst(found), {severity: counts[severity] for severity in Severity}, listed)
 

@@ -390,3 +390,21 @@ def test_a_long_function_and_a_long_file_are_found() -> None:
     body = "\n".join(f"    x{n} = {n}" for n in range(LONGEST_FUNCTION))
     assert size_faults({"keys/a.py": f"def f():\n{body}\n"}) == [f"keys/a.py: f has {LONGEST_FUNCTION + 1} lines"]
     assert size_faults({"keys/a.py": "x = 1\n" * (LONGEST_FILE + 1)}) == [f"keys/a.py: {LONGEST_FILE + 1} lines"]
+
+
+def twice_named(tree: Mapping[str, str]) -> list[str]:
+    """The public classes whose name another file of the project gives to another class."""
+    files: dict[str, list[str]] = {}
+    for path, source in sorted(tree.items()):
+        for node in parsed(source).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                files.setdefault(node.name, []).append(path)
+    return [f"{name} in {' and '.join(paths)}" for name, paths in files.items() if len(paths) > 1]
+
+
+def test_each_public_class_name_means_one_thing() -> None:
+    """Whoever reads a name need not ask which of two classes it is; the rule can fail too."""
+    assert twice_named(real_tree()) == []
+    assert twice_named({"hooks/a.py": "class Event: ...", "verifier/b.py": "class Event: ...\nclass Other: ..."}) == [
+        "Event in hooks/a.py and verifier/b.py"
+    ]

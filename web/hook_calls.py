@@ -14,7 +14,7 @@ from edge.http import answer, read_body, read_query, request_instant
 from edge.instants import rfc3339, rfc3339_or_none
 from edge.openapi import describe
 from edge.problems import Problem
-from hooks.queue import Delivery, Standing
+from hooks.queue import Delivery, WebhookStanding
 from hooks.registry import Hook, RefusedHook
 from hooks.service import Hooks
 
@@ -130,7 +130,7 @@ def hook_calls(hooks: Hooks, authenticate: Authenticator) -> Blueprint:
     def dead_letters(webhook: str) -> Response:
         mine, asked = _own(hooks, integrator(), webhook), read_query(DeadLettersQuery)
         rows = hooks.queue.dead(mine.id, limit=asked.limit, offset=asked.offset)
-        dead = hooks.queue.standing().get(mine.id, Standing(0, None, 0)).dead
+        dead = hooks.queue.standing().get(mine.id, WebhookStanding(0, None, 0)).dead
         return answer(DeadLetters(tuple(map(_letter, rows)), dead, _now()))
 
     @found.post("/v1/webhooks/<webhook>/dead-letters")
@@ -162,8 +162,8 @@ def _own(hooks: Hooks, who: Caller, webhook: str) -> Hook:
     return found
 
 
-def _webhook(hook: Hook, standing: Standing | None) -> Webhook:
-    stands = standing or Standing(0, None, 0)
+def _webhook(hook: Hook, standing: WebhookStanding | None) -> Webhook:
+    stands = standing or WebhookStanding(0, None, 0)
     return Webhook(
         id=hook.id,
         url=hook.url,

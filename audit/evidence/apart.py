@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from audit.evidence.chains import Finding
+from audit.evidence.chains import LogFinding
 from audit.evidence.checking import check_tiles
 from audit.evidence.exporting import Exported, LogFilter, csv_text, json_lines, write_xlsx
 from audit.tree.archiving import JoinedSource
@@ -133,7 +133,7 @@ def read_sources(folders: Sequence[Path]) -> TileSource:
 def _steps(log: Exported) -> Iterator[bytes]:
     told = 0
     for step in check_tiles(log.source, log.checkpoint.checkpoint):
-        if isinstance(step, Finding):
+        if isinstance(step, LogFinding):
             yield _line(ExportStep(None, step.kind.value, step.place, step.message))
         elif step.entries >= told + STEP or step.entries == log.size:
             told = step.entries

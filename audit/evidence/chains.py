@@ -33,7 +33,7 @@ class FindingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LogFinding:
     """A fault: its kind, its place (an entry's id, an index in the log, or a file), and a sentence."""
 
     kind: FindingKind
@@ -82,23 +82,23 @@ class Chains:
         self._partitions: dict[int, _Partition] = {}
         self._strays: dict[tuple[int, int], int] = {}
 
-    def add(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
+    def add(self, index: int, data: bytes, committed: bytes) -> list[LogFinding]:
         """Check the next entry. `committed` is the hash that the tree has for this place; it equals the entry's own
         hash unless the entry was altered.
         """
         try:
             link = _LINK.decode(data)
         except UNREADABLE:
-            return [Finding(FindingKind.ALTERED, entry_place(index), "is no entry of a usage log")]
+            return [LogFinding(FindingKind.ALTERED, entry_place(index), "is no entry of a usage log")]
         if not 0 <= link.partition < PARTITIONS or link.seq < 1 or link.id != entry_id(link.partition, link.seq):
-            return [Finding(FindingKind.ALTERED, entry_place(index, link.id), "its id does not say where it stands")]
+            return [LogFinding(FindingKind.ALTERED, entry_place(index, link.id), "its id does not say where it stands")]
         part = self._partitions.setdefault(link.partition, _Partition())
         if link.seq == part.seq + 1 and link.at >= part.at and (part.last is None or link.prev == b64u(part.last)):
             part.seq, part.last, part.at = link.seq, committed, link.at
             return []
         return self._judge(index, link, part, committed)
 
-    def add_altered(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
+    def add_altered(self, index: int, data: bytes, committed: bytes) -> list[LogFinding]:
         """Check an entry that is known to differ from the tree's entry at this place.
 
         If the entry claims this place, it counts as the entry of this place. Any other entry may come from elsewhere.
@@ -113,25 +113,27 @@ class Chains:
             return []
         back = link.at < part.at
         part.seq, part.last = link.seq, committed
-        told = Finding(
+        told = LogFinding(
             FindingKind.BACK_DATED, entry_place(index, link.id), "its instant lies before that of the entry before it"
         )
         return [told] if back else []
 
-    def end(self) -> list[Finding]:
+    def end(self) -> list[LogFinding]:
         """Return findings for the entries that never came, or that stood elsewhere."""
         found = []
         for partition, part in sorted(self._partitions.items()):
             for (home, seq), index in self._strays.items():
                 if home == partition and part.fill(seq):
-                    found.append(Finding(FindingKind.OUT_OF_ORDER, entry_place(index, entry_id(home, seq)), _ELSEWHERE))
+                    found.append(
+                        LogFinding(FindingKind.OUT_OF_ORDER, entry_place(index, entry_id(home, seq)), _ELSEWHERE)
+                    )
             found += [
-                Finding(FindingKind.MISSING, entry_id(partition, start), _count(end - start))
+                LogFinding(FindingKind.MISSING, entry_id(partition, start), _count(end - start))
                 for start, end in sorted(part.gaps.items())
             ]
         return found
 
-    def _judge(self, index: int, link: Link, part: _Partition, committed: bytes) -> list[Finding]:
+    def _judge(self, index: int, link: Link, part: _Partition, committed: bytes) -> list[LogFinding]:
         place = entry_place(index, link.id)
         if link.seq <= part.seq:
             return [self._earlier(place, link, part)]
@@ -143,18 +145,20 @@ class Chains:
         if part.last is not None and link.prev != b64u(part.last):
             before = entry_id(link.partition, link.seq - 1) if link.seq > 1 else "the beginning"
             found.append(
-                Finding(FindingKind.ALTERED, place, f"the chain of hashes is broken between {before} and this entry")
+                LogFinding(FindingKind.ALTERED, place, f"the chain of hashes is broken between {before} and this entry")
             )
         if link.at < part.at:
-            found.append(Finding(FindingKind.BACK_DATED, place, "its instant lies before that of the entry before it"))
+            found.append(
+                LogFinding(FindingKind.BACK_DATED, place, "its instant lies before that of the entry before it")
+            )
         part.seq, part.last, part.at = link.seq, committed, max(part.at, link.at)
         return found
 
-    def _earlier(self, place: str, link: Link, part: _Partition) -> Finding:
+    def _earlier(self, place: str, link: Link, part: _Partition) -> LogFinding:
         """Return the finding for a number that has passed: it fills a gap too late, or comes twice."""
         if part.fill(link.seq):
-            return Finding(FindingKind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
-        return Finding(FindingKind.INSERTED, place, "its number is another entry's already")
+            return LogFinding(FindingKind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
+        return LogFinding(FindingKind.INSERTED, place, "its number is another entry's already")
 
 
 def entry_place(index: int, entry: str | None = None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from audit.evidence.chains import Chains, Finding, FindingKind, entry_place
+from audit.evidence.chains import Chains, FindingKind, LogFinding, entry_place
 from audit.evidence.checking import CheckProgress
 from audit.evidence.exporting import FORMAT
 from audit.tree.tiles import WIDTH
@@ -73,7 +73,7 @@ def open_head(head: ExportHead, keys: Sequence[NoteKey], witnesses: Sequence[Not
 
 def check_export(
     head: ExportHead, opened: OpenedCheckpoint, lines: Iterable[bytes], since: Checkpoint | None = None
-) -> Iterator[Finding | CheckProgress]:
+) -> Iterator[LogFinding | CheckProgress]:
     """Check the lines after the first. For a whole log, also check that it still begins as it did at the verified
     checkpoint `since`.
     """
@@ -81,12 +81,12 @@ def check_export(
     found, ended = 0, False
     for number, line in enumerate(lines, 2):
         if ended:
-            yield Finding(FindingKind.INSERTED, f"line {number}", "something follows the last line")
+            yield LogFinding(FindingKind.INSERTED, f"line {number}", "something follows the last line")
             return
         try:
             read = _LINE.decode(line)
         except UNREADABLE as error:
-            yield Finding(FindingKind.DAMAGED, f"line {number}", f"is no line of an export: {error}")
+            yield LogFinding(FindingKind.DAMAGED, f"line {number}", f"is no line of an export: {error}")
             found += 1
             continue
         for step in check.end(read) if read.end else check.add(read, f"line {number}"):
@@ -96,10 +96,10 @@ def check_export(
         if number % _STEP == 0:
             yield CheckProgress(check.count)
         if found >= _MOST_FINDINGS:
-            yield Finding(FindingKind.OTHER_LOG, f"line {number}", "so much differs that the rest was not read")
+            yield LogFinding(FindingKind.OTHER_LOG, f"line {number}", "so much differs that the rest was not read")
             return
     if not ended:
-        yield Finding(FindingKind.MISSING, "end", "the file ends before its last line: what follows was cut off")
+        yield LogFinding(FindingKind.MISSING, "end", "the file ends before its last line: what follows was cut off")
     yield CheckProgress(check.count)
 
 
@@ -116,12 +116,12 @@ class _Whole:
         self._blocks = 0
         self.count = 0
 
-    def add(self, line: ExportLine, place: str) -> Iterator[Finding]:
+    def add(self, line: ExportLine, place: str) -> Iterator[LogFinding]:
         if line.block is not None:
             yield from self._block(line, place)
             return
         if line.index is None or line.hash is None:
-            yield Finding(FindingKind.DAMAGED, place, "is neither an entry nor a proof")
+            yield LogFinding(FindingKind.DAMAGED, place, "is neither an entry nor a proof")
             return
         self.count += 1
         yield from self._place(line.index)
@@ -133,61 +133,61 @@ class _Whole:
         if own == told:
             yield from self._chains.add(line.index, data, told)
         else:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.ALTERED, entry_place(line.index), "the entry is not the one whose hash stands beside it"
             )
             yield from self._chains.add_altered(line.index, data, told)
 
-    def _place(self, index: int) -> Iterator[Finding]:
+    def _place(self, index: int) -> Iterator[LogFinding]:
         if index > self._next:
-            yield Finding(FindingKind.MISSING, entry_place(self._next), f"{index - self._next} entries are missing")
+            yield LogFinding(FindingKind.MISSING, entry_place(self._next), f"{index - self._next} entries are missing")
         elif index < self._next:
-            yield Finding(FindingKind.OUT_OF_ORDER, entry_place(index), f"stands where index {self._next} belongs")
+            yield LogFinding(FindingKind.OUT_OF_ORDER, entry_place(index), f"stands where index {self._next} belongs")
         self._next = max(self._next, index + 1)
 
-    def _block(self, line: ExportLine, place: str) -> Iterator[Finding]:
+    def _block(self, line: ExportLine, place: str) -> Iterator[LogFinding]:
         first = self._blocks * WIDTH
         span = f"index {first} to {min(first + WIDTH, self._size) - 1}"
         if line.block != self._blocks:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.OUT_OF_ORDER, place, f"the proof of block {line.block} stands where {self._blocks} belongs"
             )
         proof = [_hash(step) for step in line.proof or ()]
         try:
             verify_inclusion(root_of(self._hashes), self._blocks, -(-self._size // WIDTH), proof, self._root)
         except ProofError as error:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.PROOF, span, f"the entries of this block are not those of the checkpoint: {error}"
             )
         self._hashes.clear()
         self._blocks += 1
 
-    def end(self, line: ExportLine) -> Iterator[Finding]:
+    def end(self, line: ExportLine) -> Iterator[LogFinding]:
         if self._next < self._size:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.MISSING, entry_place(self._next), f"{self._size - self._next} entries are missing"
             )
         if self._hashes or self._blocks != -(-self._size // WIDTH):
-            yield Finding(FindingKind.PROOF, entry_place(self._blocks * WIDTH), "from here on no proof is given")
+            yield LogFinding(FindingKind.PROOF, entry_place(self._blocks * WIDTH), "from here on no proof is given")
         if line.entries != self.count:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}"
             )
         yield from self._chains.end()
         yield from self._history()
 
-    def _history(self) -> Iterator[Finding]:
+    def _history(self) -> Iterator[LogFinding]:
         since = self._since
         if since is None:
             return
         if since.origin != self._origin:
-            yield Finding(FindingKind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
+            yield LogFinding(FindingKind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
         elif since.size > self._size:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.ROLLED_BACK, "checkpoint", f"the log had {since.size} entries, now it has {self._size}"
             )
         elif self._before.root() != since.root:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.REWRITTEN, f"index 0 to {since.size - 1}", "the log began otherwise at that checkpoint"
             )
 
@@ -200,13 +200,13 @@ class _Choice:
         self._last = -1
         self.count = 0
 
-    def add(self, line: ExportLine, place: str) -> Iterator[Finding]:
+    def add(self, line: ExportLine, place: str) -> Iterator[LogFinding]:
         if line.index is None or line.proof is None:
-            yield Finding(FindingKind.DAMAGED, place, "is no entry with a proof")
+            yield LogFinding(FindingKind.DAMAGED, place, "is no entry with a proof")
             return
         self.count += 1
         if line.index <= self._last:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.OUT_OF_ORDER, entry_place(line.index), "stands behind a later entry, or a second time"
             )
         self._last = max(self._last, line.index)
@@ -215,11 +215,11 @@ class _Choice:
             proof = [_hash(step) for step in line.proof]
             verify_inclusion(leaf_hash(bytes(line.leaf)), line.index, checkpoint.size, proof, checkpoint.root)
         except ProofError as error:
-            yield Finding(FindingKind.ALTERED, entry_place(line.index), f"the entry is not the log's: {error}")
+            yield LogFinding(FindingKind.ALTERED, entry_place(line.index), f"the entry is not the log's: {error}")
 
-    def end(self, line: ExportLine) -> Iterator[Finding]:
+    def end(self, line: ExportLine) -> Iterator[LogFinding]:
         if line.entries != self.count:
-            yield Finding(
+            yield LogFinding(
                 FindingKind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}"
             )
 

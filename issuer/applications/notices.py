@@ -65,7 +65,7 @@ class NoticeTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ApplicantNotice:
     """A notice in the office's list, without its address. `next_at` None: it was sent or given up.
 
     A notice to a holder without an application has `holder_id` and no receipt.
@@ -87,7 +87,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class NoticeQueue:
     """The state of the queue: waiting notices for each way, notices that wait for long, and notices given up
     recently.
     """
@@ -169,13 +169,13 @@ def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> No
     return NoticeTexts(*(part.in_language(language).format(**values) for part in parts))
 
 
-def state_of(issuer: Issuer, at: datetime) -> Queue:
+def state_of(issuer: Issuer, at: datetime) -> NoticeQueue:
     """Return the state of the queue at an instant."""
     with issuer.register.read() as connection:
         return _queue(connection, at)
 
 
-def queue_at(url: str, at: datetime) -> Queue:
+def queue_at(url: str, at: datetime) -> NoticeQueue:
     """Return the state of the queue in the register at an address. No key of the register is needed."""
     database = open_tables(url)
     try:
@@ -185,14 +185,14 @@ def queue_at(url: str, at: datetime) -> Queue:
         database.close()
 
 
-def _queue(connection: Connection, at: datetime) -> Queue:
+def _queue(connection: Connection, at: datetime) -> NoticeQueue:
     t = NOTICES
     waits = t.c.next_at.is_not(None)
     by_way = sa.select(t.c.transport, sa.func.count()).where(waits).group_by(t.c.transport)
     waiting = {row[0]: row[1] for row in connection.execute(by_way)}
     late = connection.execute(sa.select(sa.func.count()).where(waits, t.c.created_at < at - LATE)).scalar_one()
     recent = sa.select(sa.func.count()).where(t.c.given_up_at >= at - RECENT)
-    return Queue(waiting, late, connection.execute(recent).scalar_one())
+    return NoticeQueue(waiting, late, connection.execute(recent).scalar_one())
 
 
 def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
@@ -210,16 +210,18 @@ def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str
     return None
 
 
-def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
+def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[ApplicantNotice]:
     """List notices, newest first. `unsent`: only notices that wait or were given up."""
     t = NOTICES
     asked = sa.select(t, APPLICATIONS.c.receipt).outerjoin(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
     if unsent:
         asked = asked.where(t.c.sent_at.is_(None))
-    names = [name for name in Notice.__dataclass_fields__ if name != "reachable"]
+    names = [name for name in ApplicantNotice.__dataclass_fields__ if name != "reachable"]
     with issuer.register.read() as connection:
         rows = connection.execute(asked.order_by(t.c.id.desc()).limit(limit).offset(offset)).all()
-    return [Notice(**{name: getattr(row, name) for name in names}, reachable=row.address != b"") for row in rows]
+    return [
+        ApplicantNotice(**{name: getattr(row, name) for name in names}, reachable=row.address != b"") for row in rows
+    ]
 
 
 def again(issuer: Issuer, notice: int, *, by: str, at: datetime) -> None:

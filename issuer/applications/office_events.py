@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from hooks.events import OFFICE, Event
+from hooks.events import OFFICE, HookEvent
 from issuer.register.application_tables import APPLICATIONS
 from issuer.register.database import Register
 from issuer.register.office_log import OfficeAction
@@ -53,7 +53,7 @@ class OfficeLog:
         with self._register.read() as connection:
             return {PARTITION: connection.execute(sa.select(sa.func.max(OFFICE_LOG.c.seq))).scalar() or 0}
 
-    def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, Event | None]]:
+    def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, HookEvent | None]]:
         """Return the lines after a number, each with its event, or with None."""
         del partition
         t = OFFICE_LOG
@@ -69,11 +69,11 @@ class OfficeLog:
 
 def _event(
     seq: int, at: datetime, action: str, detail: Mapping[str, str], receipts: Mapping[str, Mapping[str, Any]]
-) -> Event | None:
+) -> HookEvent | None:
     if action not in KINDS:
         return None
     application = detail["application"]
-    return Event(
+    return HookEvent(
         kind=KINDS[OfficeAction(action)],
         log=OFFICE,
         entry=f"office-{seq}",

@@ -7,7 +7,7 @@ import click
 from edge.cli import emit, json_option
 from edge.instants import rfc3339, rfc3339_or_none
 from issuer.applications import notices
-from issuer.applications.notices import Notice
+from issuer.applications.notices import ApplicantNotice
 from issuer.cli.office import IssuerCli
 
 
@@ -39,13 +39,13 @@ def again(office: IssuerCli, /, *, number: int, as_json: bool) -> None:
     emit({"notice": number}, as_json, f"notice {number} is sent again")
 
 
-def _state(one: Notice) -> str:
+def _state(one: ApplicantNotice) -> str:
     if one.sent_at is not None:
         return "sent"
     return "waits" if one.given_up_at is None else "given up"
 
 
-def _view(one: Notice) -> dict[str, object]:
+def _view(one: ApplicantNotice) -> dict[str, object]:
     return {
         "id": one.id,
         "receipt": one.receipt,
@@ -60,7 +60,7 @@ def _view(one: Notice) -> dict[str, object]:
     }
 
 
-def _line(one: Notice) -> str:
+def _line(one: ApplicantNotice) -> str:
     why = f"  {one.fault}" if one.fault and one.sent_at is None else ""
     about = one.receipt or one.holder_id
     return f"{one.id}  {about}  {one.kind}  {one.transport}  {_state(one)}, {one.tries} tries{why}"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from audit.evidence.chains import Finding, FindingKind
+from audit.evidence.chains import FindingKind, LogFinding
 from audit.evidence.checking import check_tiles
 from audit.tree.archiving import JoinedSource, archive, retained_from
 from audit.tree.proofs import LogReader
@@ -28,10 +28,10 @@ def world(tmp_path):
     return made
 
 
-def findings(world, source) -> list[Finding]:
+def findings(world, source) -> list[LogFinding]:
     """What a check finds."""
     checkpoint = open_checkpoint((world.folder / "checkpoint").read_bytes(), world.keys).checkpoint
-    return [step for step in check_tiles(source, checkpoint) if isinstance(step, Finding)]
+    return [step for step in check_tiles(source, checkpoint) if isinstance(step, LogFinding)]
 
 
 def test_only_full_bundles_of_old_entries_move(world, tmp_path):

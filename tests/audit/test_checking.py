@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.evidence.chains import Finding, FindingKind
+from audit.evidence.chains import FindingKind, LogFinding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.checking import CheckProgress, check_tiles
 from audit.evidence.exporting import Exported, LogFilter, json_lines
@@ -38,13 +38,13 @@ def checkpoint_in(world, folder):
     return open_checkpoint((folder / "checkpoint").read_bytes(), world.keys).checkpoint
 
 
-def findings(world, folder, since=None) -> list[Finding]:
+def findings(world, folder, since=None) -> list[LogFinding]:
     """What the check of a folder finds."""
     steps = check_tiles(FolderSource(folder), checkpoint_in(world, folder), since)
-    return [step for step in steps if isinstance(step, Finding)]
+    return [step for step in steps if isinstance(step, LogFinding)]
 
 
-def kinds(found: list[Finding]) -> set[FindingKind]:
+def kinds(found: list[LogFinding]) -> set[FindingKind]:
     """The kinds found."""
     return {finding.kind for finding in found}
 
@@ -75,7 +75,7 @@ def test_an_untouched_log_has_no_fault(world):
     """Every entry is counted; an earlier checkpoint fits."""
     folder = world.folder
     steps = list(check_tiles(FolderSource(folder), checkpoint_in(world, folder), checkpoint_in(world, folder)))
-    assert [step for step in steps if isinstance(step, Finding)] == []
+    assert [step for step in steps if isinstance(step, LogFinding)] == []
     assert steps[-1] == CheckProgress(QUICK)
 
 
@@ -198,11 +198,11 @@ def an_export(world, wanted=None) -> list[bytes]:
     return list(json_lines(Exported(FolderSource(world.folder), opened), wanted or LogFilter()))
 
 
-def checked(world, lines: list[bytes], since=None) -> list[Finding]:
+def checked(world, lines: list[bytes], since=None) -> list[LogFinding]:
     """What the check of an export finds."""
     head = read_head(lines[0])
     steps = check_export(head, open_head(head, world.keys), io.BytesIO(b"".join(lines[1:])), since)
-    return [step for step in steps if isinstance(step, Finding)]
+    return [step for step in steps if isinstance(step, LogFinding)]
 
 
 def entry_lines(lines: list[bytes]) -> list[int]:

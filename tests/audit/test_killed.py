@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.evidence.chains import Finding
+from audit.evidence.chains import LogFinding
 from audit.evidence.checking import check_tiles
 from audit.tree.tiles import FolderSource, Tree
 from keys.notes import open_checkpoint
@@ -73,7 +73,7 @@ def assert_whole(world: LogWorld) -> None:
     opened = open_checkpoint((world.folder / "checkpoint").read_bytes(), world.keys)
     earlier = open_checkpoint(before.checkpoint, world.keys).checkpoint if before else None
     found = check_tiles(FolderSource(world.folder), opened.checkpoint, earlier)
-    assert [step for step in found if isinstance(step, Finding)] == []
+    assert [step for step in found if isinstance(step, LogFinding)] == []
     leaves = [decode(entry) for entry in Tree(FolderSource(world.folder), opened.checkpoint.size).entries()]
     assert {leaf.id for leaf in leaves} == {
         decode(data).id for partition in world.feed.partitions.values() for data in partition

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from audit.evidence.chains import Finding
+from audit.evidence.chains import LogFinding
 from audit.evidence.checking import check_tiles
 from audit.tree.place import LostSwap
 from audit.tree.sequencer import NotLeader, Unsafe, adopt
@@ -286,4 +286,4 @@ def test_an_older_checkpoint_is_checked_against_the_tiles_of_today(tmp_path):
     world.run()
     assert not (world.folder / "tile/0/001.p/44").exists()
     steps = check_tiles(FolderSource(world.folder), then)
-    assert [step for step in steps if isinstance(step, Finding)] == []
+    assert [step for step in steps if isinstance(step, LogFinding)] == []

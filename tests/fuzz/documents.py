@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from audit.evidence.chains import Finding
+from audit.evidence.chains import LogFinding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.exporting import Exported, LogFilter, json_lines
 from audit.evidence.witness import NotCosignedError, WitnessBook
@@ -326,7 +326,7 @@ def export_file(data: bytes) -> None:
         opened = open_head(head, keys)
     except (NotAnExport, NoteError):
         return
-    findings = [one for one in check_export(head, opened, lines[1:]) if isinstance(one, Finding)]
+    findings = [one for one in check_export(head, opened, lines[1:]) if isinstance(one, LogFinding)]
     if not findings and head.whole:
         assert _entries(data) == _entries(texts[0])
 

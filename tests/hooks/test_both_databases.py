@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from accounts.rights import Right
-from hooks.queue import Cursor, ReadElsewhere, Standing
+from hooks.queue import Cursor, ReadElsewhere, WebhookStanding
 from hooks.registry import NewHook
 from hooks.service import Hooks
 from hooks.tables import METADATA
@@ -66,7 +66,7 @@ def test_two_processes_that_read_the_same_queue_it_once(processes, hook):
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(queue, processes), key=str) == [1, None]
     assert processes[1].queue.cursor(hook, "usage") == Cursor({0: 20}, 1)
-    assert processes[1].queue.standing() == {hook: Standing(20, START, 0)}
+    assert processes[1].queue.standing() == {hook: WebhookStanding(20, START, 0)}
 
 
 def test_two_processes_that_send_take_no_delivery_twice(processes, hook):

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from edge.instants import to_epoch
-from hooks.events import Event
+from hooks.events import HookEvent
 from hooks.following import follow
 from hooks.queue import DELAYS, JITTER, RESTS, delay
 from hooks.registry import RefusedHook
@@ -36,7 +36,7 @@ class Told:
         for _ in range(number):
             sequence = len(self.lines) + 1
             told = {"point": point}
-            event = Event("check_in.granted", "usage", f"00-{sequence:06d}", 0, sequence, self.clock.now(), told,
+            event = HookEvent("check_in.granted", "usage", f"00-{sequence:06d}", 0, sequence, self.clock.now(), told,
                           ("holder", "h" * 43), point, "gym-visit")  # fmt: skip
             self.lines.append((sequence, event))
 

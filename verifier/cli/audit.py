@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 from werkzeug.serving import make_server
 
-from audit.evidence.chains import Finding
+from audit.evidence.chains import LogFinding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.checking import CheckProgress, check_history, check_tiles
 from audit.evidence.cosignatures import Cosignatures, cosignatures
@@ -115,7 +115,7 @@ def _require(seen: Cosignatures, witnesses: Sequence[NoteKey], quorum: int) -> N
 
 Trusted = tuple[Sequence[NoteKey], Sequence[NoteKey]]
 """Print the keys of the log and of its witnesses."""
-VerifiedLog = tuple[list[OpenedCheckpoint], list[Finding], int]
+VerifiedLog = tuple[list[OpenedCheckpoint], list[LogFinding], int]
 """The checkpoints of one log (first the checkpoint of the whole log), the faults, and the number of entries read."""
 
 
@@ -140,12 +140,12 @@ def _verify_export(path: Path, keys: Trusted, since: OpenedCheckpoint | None) ->
         return known, *_follow(steps, opened.checkpoint.size)
 
 
-def _follow(steps: Iterable[Finding | CheckProgress], size: int) -> tuple[list[Finding], int]:
-    faults: list[Finding] = []
+def _follow(steps: Iterable[LogFinding | CheckProgress], size: int) -> tuple[list[LogFinding], int]:
+    faults: list[LogFinding] = []
     read = 0
     with progress(size, "entries") as bar:
         for step in steps:
-            if isinstance(step, Finding):
+            if isinstance(step, LogFinding):
                 faults.append(step)
             else:
                 bar.update(step.entries - read)

@@ -17,7 +17,7 @@ from edge.instants import InstantError, parse_asked, rfc3339, rfc3339_or_none
 from edge.settings import Settings
 from edge.stores import ACCOUNTS, refuse_absent_store
 from hooks.events import KINDS
-from hooks.queue import Delivery, Standing
+from hooks.queue import Delivery, WebhookStanding
 from hooks.registry import Hook, NewHook, RefusedHook
 from hooks.service import Hooks
 from verifier.cli.opening import CLOCK
@@ -198,7 +198,7 @@ def _actor() -> str:
         return f"cli:uid-{os.getuid()}"
 
 
-def _line(one: Hook, standing: Standing | None) -> str:
+def _line(one: Hook, standing: WebhookStanding | None) -> str:
     waiting, dead = (0, 0) if standing is None else (standing.waiting, standing.dead)
     state = f"stopped ({one.stopped_why})" if one.stopped_at is not None else "live"
     sent = "never" if one.sent_at is None else rfc3339(one.sent_at)
@@ -206,7 +206,7 @@ def _line(one: Hook, standing: Standing | None) -> str:
     return f"{one.id}  {one.url}  {state}  {waiting} wait, {dead} given up, last taken {sent}{fault}"
 
 
-def _row(one: Hook, standing: Standing | None) -> dict[str, object]:
+def _row(one: Hook, standing: WebhookStanding | None) -> dict[str, object]:
     return {
         "id": one.id,
         "integrator": one.integrator,

@@ -10,7 +10,7 @@ from typing import Final
 
 from accounts.rights import DEPARTMENT
 from edge.instants import rfc3339
-from hooks.events import USAGE, Event
+from hooks.events import USAGE, HookEvent
 from ledger.interface import Ledger
 from ledger.leaf import USES, Leaf, decode
 from ledger.millis import from_millis
@@ -44,7 +44,7 @@ class UsageLog:
         """Return the last number of each partition that has an entry."""
         return self._ledger.heads()
 
-    def read(self, partition: int, after: int, limit: int) -> list[tuple[int, Event | None]]:
+    def read(self, partition: int, after: int, limit: int) -> list[tuple[int, HookEvent | None]]:
         """Return the entries after a number, each with its event, or with None."""
         leaves = [decode(data) for data in self._ledger.after(partition, after, limit)]
         return [(leaf.seq, event_of(leaf)) for leaf in leaves]
@@ -58,7 +58,7 @@ class UsageLog:
         return low
 
 
-def event_of(leaf: Leaf) -> Event | None:
+def event_of(leaf: Leaf) -> HookEvent | None:
     """Return the event of an entry, or None for a refusal and for entries that webhooks do not report."""
     kind = _kind(leaf)
     if kind is None or leaf.holder is None:
@@ -76,7 +76,7 @@ def event_of(leaf: Leaf) -> Event | None:
         "deadline": None if leaf.deadline is None else rfc3339(from_millis(leaf.deadline)),
         "window": _window(leaf),
     }
-    return Event(
+    return HookEvent(
         kind=kind,
         log=USAGE,
         entry=leaf.id,

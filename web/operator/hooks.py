@@ -15,7 +15,7 @@ from accounts.rights import Caller, Right
 from edge.http import request_instant
 from edge.problems import Problem
 from hooks.events import KINDS
-from hooks.queue import Standing
+from hooks.queue import WebhookStanding
 from hooks.registry import Hook, NewHook, RefusedHook
 from hooks.service import Hooks
 from web.operator.shared import OperatorPages, TicksField, by
@@ -41,7 +41,7 @@ class HookRow:
 
     hook: Hook
     label: str
-    standing: Standing
+    standing: WebhookStanding
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _form(pages: OperatorPages) -> NewHookForm:
 
 def _rows(pages: OperatorPages, hooks: Hooks) -> list[HookRow]:
     labels: dict[str, Any] = {one.id: one.label for one in pages.store.integrators.list()}
-    standing, nothing = hooks.queue.standing(), Standing(0, None, 0)
+    standing, nothing = hooks.queue.standing(), WebhookStanding(0, None, 0)
     return [
         HookRow(one, labels.get(one.integrator, one.integrator), standing.get(one.id, nothing))
         for one in hooks.registry.listed()
