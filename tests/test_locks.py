@@ -196,7 +196,8 @@ def imported(folder: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "locks"),
     [
-        *((room, ("core",)) for room in ("accounts", "audit", "cards", "edge", "hooks", "issuer", "ledger")),
+        *((room, ("core",)) for room in ("accounts", "audit", "cards", "hooks", "issuer", "ledger")),
+        ("edge", ("core", "postgres")),
         ("verifier", ("core",)),
         ("web", ("core", "tracing")),
         ("keys", ("core", "hsm")),

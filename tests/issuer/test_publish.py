@@ -68,9 +68,11 @@ def test_a_monitor_is_told_the_age_and_the_end_of_what_was_published(desk):
     ends = [key.not_after for key in bundle.keys if key.purpose is Purpose.CARD]
     assert before["yunju_key_expires_timestamp_seconds", "card"] == max(ends).timestamp()
     named = {key[1] for key in before if key[0].startswith("yunju_document_expires")}
-    assert named == {"trust-bundle", "status-list-0", "holder-marks"}
+    lists = {f"status-list-{path.stem}" for path in (desk.published / files.LISTS_FOLDER).glob("*.jwt")}
+    assert lists
+    assert named == {"trust-bundle", "holder-marks"} | lists
     (desk.published / files.BUNDLE_FILE).write_bytes(b"\xff~no bundle")
-    assert {key[1] for key in told()} == {"status-list-0", "holder-marks"}
+    assert {key[1] for key in told()} == {"holder-marks"} | lists
 
 
 def test_the_folder_holds_everything_that_a_verifier_needs(desk):

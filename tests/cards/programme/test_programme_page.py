@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cards.programme import table
+from cards.programme import load, table
 from cards.programme.load import load_programme, parse_programme
 
 ROOT = Path(__file__).parents[3]
@@ -64,6 +64,7 @@ def asked(monkeypatch) -> set[str]:
         return take(self, key, needed=needed)
 
     monkeypatch.setattr(table.Table, "_take", noted)
+    monkeypatch.setattr(load, "_known", {})
     folder = ROOT / "cards/programmes"
     load_programme(folder / "baiyun.toml")
     text = (folder / "example.toml").read_text(encoding="utf-8")
