@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,7 +83,10 @@ def test_an_alert_that_never_comes_would_be_noticed(tmp_path: Path) -> None:
     """The played cases are known to fail: with the one threshold moved, the case of that alert does."""
     text = RULES.read_text(encoding="utf-8")
     (tmp_path / RULES.name).write_text(text.replace("14 * 86400", "1 * 86400", 1), encoding="utf-8")
-    shutil.copy(PLAYED, tmp_path)
+    played = yaml.safe_load(PLAYED.read_text(encoding="utf-8"))
+    played["tests"] = [one for one in played["tests"] if one["alert_rule_test"][0]["alertname"] == "YunjuKeyEnds"]
+    assert played["tests"]
+    (tmp_path / PLAYED.name).write_text(yaml.safe_dump(played), encoding="utf-8")
     done = subprocess.run(
         [promtool(), "test", "rules", str(tmp_path / PLAYED.name)], capture_output=True, text=True, check=False
     )

@@ -129,7 +129,14 @@ def _go_back(desk) -> None:
         waiting = STATUS_INDEXES.c.state != IndexState.ASSIGNED
         connection.execute(STATUS_INDEXES.update().where(waiting).values(card_id=None))
         connection.execute(sa.text("ALTER TABLE status_indexes DROP COLUMN binding"))
-        for table in ("application_uploads", "application_events", "application_files", "application_papers", "notices", "office_chain"):
+        for table in (
+            "application_uploads",
+            "application_events",
+            "application_files",
+            "application_papers",
+            "notices",
+            "office_chain",
+        ):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         for table in ("applications", "imports", "erased_identities"):
             connection.execute(sa.text(f"DROP TABLE {table}"))

