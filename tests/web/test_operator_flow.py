@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from hooks.queue import DELAYS
 from hooks.service import Hooks
+from tests.waiting import until
 from tests.web.counter import Tablet
 from tests.web.test_accessibility import violations
 from tests.web.test_desks_flow import choose, enter, press, reach, type_in
@@ -187,9 +188,16 @@ def fits(page, *paths: str) -> None:
 def give_up(site, hook: str) -> None:
     """Let the event that waits for a webhook fail to the last."""
     hooks, at = Hooks.open(site.settings), site.clock.now()
+    claimed: list = []
+
+    def claims(number: int) -> bool:
+        """The event is put into the queue by a request of the page that may still be under way."""
+        claimed.append(hooks.queue.claim(hook, at + timedelta(days=10 * number)))
+        return claimed[-1] is not None
+
     for number in range(len(DELAYS) + 1):
-        one = hooks.queue.claim(hook, at + timedelta(days=10 * number))
-        hooks.queue.failed(one, "answered 500", at)
+        until(lambda number=number: claims(number))
+        hooks.queue.failed(claimed[-1], "answered 500", at)
     hooks.close()
 
 
