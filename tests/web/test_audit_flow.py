@@ -60,6 +60,18 @@ def verified(site, path, data: bytes) -> bool:
     return CliRunner().invoke(main, command, env={"YUNJU_VAR": str(path.parent)}).exit_code == 0
 
 
+def test_a_machine_that_turns_dark_keeps_what_was_chosen(opened):
+    """Charts are drawn in the colours of the night; the page stays, with all that stands in its filters."""
+    page = signed_in(opened, "/audit").page
+    page.wait_for_function("Chart.getChart('daily-chart')")
+    colour = "() => Chart.getChart('daily-chart').data.datasets[0].backgroundColor"
+    by_day = page.evaluate(colour)
+    page.select_option("#tier", "silver")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"before => ({colour})() !== before", arg=by_day)
+    assert page.input_value("#tier") == "silver"
+
+
 @pytest.mark.parametrize("look", LOOKS, ids=["-".join(look) for look in LOOKS])
 def test_an_auditors_day(opened, site, look, tmp_path):
     """Sign in, filter, drill down, export, verify the export elsewhere, open an entry, verify here, print."""

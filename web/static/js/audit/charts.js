@@ -5,10 +5,10 @@ import { element } from "../page.js";
 import { word } from "../words.js";
 import { figure, percent, table } from "./labels.js";
 
-const made = new Set();
+const made = new Map(); // each chart, with the canvas and the figures that it was drawn from
 const dark = matchMedia("(prefers-color-scheme: dark)");
-dark.addEventListener("change", () => location.reload());
-addEventListener("beforeprint", () => made.forEach((chart) => chart.resize()));
+dark.addEventListener("change", drawAgain);
+addEventListener("beforeprint", () => made.forEach((_, chart) => chart.resize()));
 
 // A name beside a bar is cut where it would push the bars aside; the table has it whole.
 const WIDEST = 30;
@@ -45,7 +45,8 @@ function looks(kind) {
 }
 
 // `rows`: [{label, href, values: [numbers of the series]}]; `series`: [{label, kind}].
-function draw(canvas, { rows, series, sideways, unit }) {
+function draw(canvas, shown) {
+  const { rows, series, sideways, unit } = shown;
   const ink = colour("--ink-2"), line = colour("--line");
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   Chart.defaults.font.size = 14;
@@ -65,12 +66,19 @@ function draw(canvas, { rows, series, sideways, unit }) {
       onHover: (event, [hit]) => event.native.target.classList.toggle("leads", Boolean(hit && rows[hit.index].href)),
     },
   });
-  made.add(chart);
+  made.set(chart, [canvas, shown]);
 }
 
 export function forgetCharts() {
-  for (const chart of made) chart.destroy();
+  for (const chart of made.keys()) chart.destroy();
   made.clear();
+}
+
+// A machine that turns dark in the evening gets charts in other colours; what stands in the page's forms stays.
+function drawAgain() {
+  const all = [...made.values()];
+  forgetCharts();
+  for (const [canvas, shown] of all) draw(canvas, shown);
 }
 
 const link = (row) => (row.href ? element("a", { href: row.href }, row.label) : row.label);
