@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,7 +51,7 @@ def _appending(folder: Path, count: int) -> list[Row]:
     for data in leaves(count):
         batch.append(data)
         if len(batch) == 8192:
-            spent += _timed(lambda batch=batch: writer.append(batch))
+            spent += _timed(partial(writer.append, batch))
             batch.clear()
     spent += _timed(lambda: writer.append(batch))
     return [Row("append to durable tiles, a leaf", spent / count * 1e6, "µs", floor, "SHA-256 of a leaf")]
@@ -62,15 +63,20 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def _inclusion(folder: Path, size: int, index: int) -> None:
+    """Prove an entry with nothing read before."""
+    Tree(FolderSource(folder), size).inclusion(index)
+
+
 def _proofs(folder: Path, size: int) -> list[Row]:
     tree, rng = Tree(FolderSource(folder), size), random.Random(1)
     root = tree.root()
     cold, warm = list[float](), list[float]()
     for _ in range(200):
         index = rng.randrange(size)
-        cold.append(_timed(lambda index=index: Tree(FolderSource(folder), size).inclusion(index)) * 1e6)
+        cold.append(_timed(partial(_inclusion, folder, size, index)) * 1e6)
         tree.inclusion(index)
-        warm.append(_timed(lambda index=index: tree.inclusion(index)) * 1e6)
+        warm.append(_timed(partial(tree.inclusion, index)) * 1e6)
     index, leaf = size // 3, tree.node(0, size // 3)
     proof = tree.inclusion(index)
     check = microseconds(lambda: verify_inclusion(leaf, index, size, proof, root))
@@ -138,7 +144,7 @@ def _hashes_alone(count: int) -> list[Row]:
         cold = list[float]()
         for _ in range(200):
             index = rng.randrange(count)
-            cold.append(_timed(lambda index=index: Tree(FolderSource(folder), count).inclusion(index)) * 1e6)
+            cold.append(_timed(partial(_inclusion, folder, count, index)) * 1e6)
         tree.root()
         old = microseconds(lambda: tree.consistency(count // 3))
     return [

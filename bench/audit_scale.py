@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
@@ -52,7 +53,7 @@ def searching(count: int) -> list[Row]:
         rng, times = random.Random(3), dict[str, list[float]]()
         for _ in range(PAGES):
             for what, query in _queries(rng, count).items():
-                times.setdefault(what, []).append(_timed(lambda query=query: ledger.entries(query)) * 1000)
+                times.setdefault(what, []).append(_timed(partial(ledger.entries, query)) * 1000)
         ledger.close()
     every = [value for values in times.values() for value in values]
     slowest = max(times, key=lambda what: percentile(times[what], 0.95))

@@ -42,7 +42,7 @@ _SET_UP = """() => {
   const echo = new Worker(URL.createObjectURL(new Blob([source])));
   const once = (worker, frame) => new Promise((resolve) => {
     const began = performance.now();
-    worker.onmessage = ({ data }) => resolve({ text: data.text ?? null, ms: performance.now() - began });
+    worker.onmessage = ({ data }) => resolve({ text: data.texts?.[0] ?? null, ms: performance.now() - began });
     worker.postMessage(frame, [frame.data.buffer]);
   });
   window.measure = async (jpeg) => {
@@ -122,6 +122,8 @@ def _rows(name: str, text: str, found: Measured) -> list[Row]:
     if wrong:
         raise RuntimeError(f"{len(wrong)} frames were read as something else")
     rate = {one: _share([read for frame, read, _, _ in found if frame.condition == one]) for one in CONDITIONS}
+    if not rate["sharp"]:
+        raise RuntimeError(f"no sharp frame was read: {name}")
     floor, times = statistics.median(item[3] for item in found), [item[2] for item in found]
     shares = [
         Row(f"read, {name}: {condition}", rate[condition], "%", rate["sharp"], "sharp")
@@ -178,7 +180,7 @@ def _waiting(playwright: Playwright, world: BenchWorld, film: Film, visitors: in
 
 
 def _enrol(page: Page, world: BenchWorld) -> None:
-    store = AccountStore.open(world.settings.accounts_url)
+    store = AccountStore.open(world.settings.accounts_url, world.settings.secret())
     code = store.devices.make_code("hosp-2", needs_operator=False, by="bench", at=world.now).code
     store.close()
     page.goto("/counter")

@@ -23,7 +23,7 @@ from devices.offline import OfflineQueue
 from devices.pcsc import Context
 from devices.personalise import write_tag, write_tag424
 from devices.transport import Tap, Transport
-from tests.devices.builders import Line, chip_of, tap
+from tests.devices.builders import KNOWN, Line, chip_of, tap
 from tests.devices.emulators import Card, Ntag424, Type2Card, Type4Card
 from tests.devices.lab import READERS, Lab, missing, present
 from tests.verifier.world import BASE, BY, World
@@ -93,7 +93,7 @@ def cards(world: World) -> Iterator[tuple[str, Card]]:
     type4.ndef.put(card_message(plain.token))
     yield "type4", type4
     type2 = Type2Card()
-    write_tag(tap(type2), small.packed(), lock=False)
+    write_tag(tap(type2), small.packed(), lock=False, dictionaries=KNOWN)
     yield "type2", type2
 
 

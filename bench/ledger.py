@@ -106,10 +106,11 @@ def fill(ledger: Ledger, entries: int, subjects: Iterator[str] | None = None) ->
             subject = None if subjects is None else next(subjects)
         ledger.check_in(change(subject))
 
-    threads = [
-        threading.Thread(target=lambda n: [one() for _ in range(n)], args=(each + (1 if n < rest else 0),))
-        for n in range(64)
-    ]
+    def many(count: int) -> None:
+        for _ in range(count):
+            one()
+
+    threads = [threading.Thread(target=many, args=(each + (1 if n < rest else 0),)) for n in range(64)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -21,6 +21,9 @@ from verifier.service import make_stores
 CARDS = 100
 """How many holders come and go; each was seen by both workers before anything is measured."""
 
+DEVICES = 20
+"""How many tablets share the calls: a tablet that sent all of them would meet its own limit of writes."""
+
 Call = tuple[str, str, bytes, dict[str, str]]
 
 
@@ -45,10 +48,10 @@ def _served(environ: Mapping[str, str], requests: int) -> tuple[Figures, Figures
     with TemporaryDirectory() as folder:
         world = BenchWorld(Path(folder), f"http://127.0.0.1:{port}")
         world.cards = [world.card(index) for index in range(CARDS)]
-        device = world.device("hosp-2")
+        devices = [world.device("hosp-2") for _ in range(DEVICES)]
         make_stores(load_settings({**world.environ, **environ}), SystemClock())
         with serving("wsgi:application", port, {**world.environ, **environ}) as server:
-            return _measure(server, lambda count: _check_ins(world, device, port, count), requests)
+            return _measure(server, lambda count: _check_ins(world, devices, port, count), requests)
 
 
 def _rows(ledger: str, mine: tuple[Figures, Figures], hello: tuple[Figures, Figures]) -> list[Row]:
@@ -81,13 +84,14 @@ def _measure(server: Server, calls: Callable[[int], list[Call]], requests: int) 
     return _load(server, calls(requests), 1), _load(server, calls(requests), 8)
 
 
-def _check_ins(world: BenchWorld, device: Device, port: int, count: int) -> list[Call]:
+def _check_ins(world: BenchWorld, devices: list[Device], port: int, count: int) -> list[Call]:
     """Sign them beforehand: what the phone and the tablet spend is not the server's. The cards were seen before."""
     url = f"http://127.0.0.1:{port}/v1/check-ins"
     calls = []
     for index in range(count):
         card = world.cards[index % len(world.cards)]
         body = check_in_body(f"{card}~{world.proof(card)}", "hospital-registration")
+        device = devices[index % DEVICES]
         calls.append(("POST", "/v1/check-ins", body, device.headers("POST", url, body)))
     return calls
 

@@ -57,6 +57,7 @@ class BenchWorld:
         set_up(desk, self.now)
         self.programme: Programme = desk.programme
         desk.close()
+        AccountStore.open(self.settings.accounts_url, self.settings.secret()).close()
         keys = KeyStore(self.settings.keys)
         self._card_key = keys.signer(Purpose.CARD, self.now)
         self._card_ids = [b64u(os.urandom(16)) for _ in range(CARDS_MOST)]
@@ -110,7 +111,7 @@ class BenchWorld:
 
     def device(self, point: str) -> Device:
         """Enrol a device at a point."""
-        store, signer = AccountStore.open(self.settings.accounts_url), FileSigner.generate()
+        store, signer = AccountStore.open(self.settings.accounts_url, self.settings.secret()), FileSigner.generate()
         code = store.devices.make_code(point, needs_operator=False, by="bench", at=self.now).code
         _, token = store.devices.enrol(code, public_jwk(signer.public_key), at=self.now)
         store.close()
