@@ -47,10 +47,15 @@ def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What opens a page drives a browser: `make check` leaves it out, wherever its file lies. Long files come first."""
+    """What opens a page drives a browser: `make check` leaves it out, wherever its file lies. Long files come first.
+
+    On a build server a test that drives a browser is tried once more when it fails (docs/decisions/0283).
+    """
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        if ON_BUILD_SERVER and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
@@ -66,6 +71,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
     fail_if_skipped(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell which tests failed at their first try, and why: each is a fault to mend, in the test or in the page."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"unsteady: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
 
 
 @pytest.hookimpl(wrapper=True)

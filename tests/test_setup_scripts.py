@@ -128,30 +128,57 @@ def test_vectors():
 """
 
 
+UNSTEADY = """
+import pytest
+
+tries = []
+
+def fail_at_first(name):
+    tries.append(name)
+    assert tries.count(name) > 1, f"{name} was not ready"
+
+@pytest.mark.browser
+def test_of_a_page():
+    fail_at_first("page")
+
+@pytest.mark.browser
+def test_of_a_broken_page():
+    assert False, "the page is broken"
+
+def test_of_a_rule():
+    fail_at_first("rule")
+"""
+
+
+def run_tests(folder: Path, source: str, ci: str) -> subprocess.CompletedProcess[str]:
+    """Run a file of tests under what holds for every test, on a build server or elsewhere."""
+    (folder / "conftest.py").write_bytes((ROOT / "tests/conftest.py").read_bytes())
+    (folder / "test_it.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
+    environ = {**os.environ, "CI": ci, "PYTEST_ADDOPTS": ""}
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_a_build_server_tries_a_page_twice_and_tells_so(tmp_path: Path) -> None:
+    """A page that failed once is told with its reason. A page that is broken fails, and so does any other test."""
+    done = run_tests(tmp_path, UNSTEADY, "true")
+    assert "2 failed, 1 passed" in done.stdout
+    assert "2 rerun" in done.stdout
+    assert "unsteady: test_it.py::test_of_a_page" in done.stdout
+    assert "page was not ready" in done.stdout
+    assert "FAILED test_it.py::test_of_a_broken_page" in done.stdout
+    assert "FAILED test_it.py::test_of_a_rule" in done.stdout
+
+
+def test_elsewhere_a_page_is_tried_once(tmp_path: Path) -> None:
+    """Whoever works on a page sees each failure at once."""
+    assert "3 failed" in run_tests(tmp_path, UNSTEADY, "").stdout
+
+
 @pytest.mark.parametrize(("ci", "failed"), [("true", True), ("", False)])
 def test_a_skip_is_a_failure_on_a_build_server_only(tmp_path: Path, ci: str, failed: bool) -> None:
     """Under CI a skipped test fails and names the missing part; only the independent vectors may be away."""
-    (tmp_path / "conftest.py").write_bytes((ROOT / "tests/conftest.py").read_bytes())
-    (tmp_path / "test_it.py").write_text(SKIPS, encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(tmp_path),
-        str(tmp_path),
-    ]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "CI": ci, "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_tests(tmp_path, SKIPS, ci)
     assert (done.returncode == 1) is failed
     assert ("a part this test needs is missing: Skipped: no browser here" in done.stdout) is failed
     assert "VECTORS" not in done.stdout
