@@ -80,13 +80,15 @@ class StatusListError(Exception):
 class StatusAnswer:
     """A source's answer about one card. `status` is None if it has no such list or no such index.
 
-    `bound`: the source has the list's bindings. `binding` is the binding of the index, or None.
+    `bound`: the source has the list's bindings. `binding` is the binding of the index, or None. `issued_at` is the
+    list's instant, or None from a source without lists.
     """
 
     status: Status | None
     freshness: Freshness
     bound: bool = False
     binding: bytes | None = None
+    issued_at: datetime | None = None
 
 
 UNKNOWN: Final = StatusAnswer(None, Freshness.EXPIRED)
@@ -189,7 +191,7 @@ class SignedStatusList:
 
     def answer(self, index: int, at: datetime) -> StatusAnswer:
         """Return the list's answer at `at` about the card at `index`. The cost does not depend on the list's size."""
-        return StatusAnswer(self.statuses.lookup(index), self.freshness(at))
+        return StatusAnswer(self.statuses.lookup(index), self.freshness(at), issued_at=self.issued_at)
 
 
 def sign_status_list(signer: Signer, signed: SignedStatusList) -> str:

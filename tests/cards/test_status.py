@@ -164,7 +164,7 @@ def test_freshness_follows_age():
 def test_lists_in_memory_answer_and_never_go_back():
     """A source answers for what it holds, says unknown otherwise, and keeps the newer of two lists."""
     lists = StatusLists([signed()])
-    assert lists.status(URI, 1, NOW) == StatusAnswer(Status.VALID, Freshness.FRESH)
+    assert lists.status(URI, 1, NOW) == StatusAnswer(Status.VALID, Freshness.FRESH, issued_at=signed().issued_at)
     assert lists.status(f"{URI}0", 1, NOW) == UNKNOWN
     lists.put(signed({1: Status.REVOKED}, at=NOW + SECOND))
     assert lists.status(URI, 1, NOW + SECOND).status is Status.REVOKED

@@ -127,6 +127,23 @@ def test_step_5_status():
     assert verify(given_trust=trust(freshness=Freshness.STALE)).freshness is Freshness.STALE
 
 
+@pytest.mark.parametrize(
+    ("says", "younger", "told"),
+    [
+        (Status.REVOKED, 1, "status-unknown"),
+        (Status.REVOKED, 0, "revoked"),
+        (Status.SUSPENDED, 1, "suspended"),
+        (Status.VALID, 1, None),
+    ],
+)
+def test_step_5_a_list_from_before_the_card_does_not_call_it_revoked(says, younger, told):
+    """An index that nobody had yet is listed as revoked; suspended and valid are only ever said of a card."""
+    made = card_claims(Form.PRINT).issued_at - timedelta(seconds=younger)
+    given = trust(status=FixedStatus(StatusAnswer(says, Freshness.FRESH, issued_at=made)))
+    verdict = verify(PRINTED, given, id_checked=True)
+    assert getattr(verdict, "reason", None) == told
+
+
 def test_step_5_asks_for_the_cards_own_index():
     """The list and the index asked for are those of the token."""
     source = FixedStatus()

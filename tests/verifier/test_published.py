@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cards.programme.load import load_programme
-from cards.status import Status
+from cards.status import Status, sign_status_list
 from keys.bundle import ProgrammePin, sign_bundle
 from tests.verifier.world import Signers
 from verifier.trust.published import PublishedFolder, Untrusted
@@ -53,6 +53,52 @@ def test_first_requests_of_a_worker_wait_for_the_documents(world, monkeypatch):
     for thread in threads:
         thread.join(10)
     assert [documents.bundle.version for documents in found] == [world.version] * 4
+
+
+def test_nobody_goes_by_old_documents_while_new_ones_are_read(world, monkeypatch):
+    """After a pause of a worker, all of its first requests wait: the old lists miss what was revoked in the pause."""
+    silver, folder = world.card("silver"), folder_of(world)
+    folder.current(world.clock.now())
+    world.set_status(silver, Status.REVOKED)
+    inside, go_on, read = threading.Event(), threading.Event(), folder._read
+
+    def slowly(at):
+        inside.set()
+        assert go_on.wait(10)
+        return read(at)
+
+    monkeypatch.setattr(folder, "_read", slowly)
+    found, place = [], (silver.claims.status_uri, silver.claims.status_index)
+
+    def ask():
+        now = world.clock.now()
+        found.append(folder.current(now).trust.status.status(*place, now).status)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads[0].start()
+    assert inside.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    threads[1].join(0.1)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert found == [Status.REVOKED] * 3
+
+
+def test_a_list_refused_for_the_clock_is_taken_once_the_clock_is_right(world):
+    """The folder has not changed since, and is read again all the same: the list refused is the newest there is."""
+    silver, folder = world.card("silver"), folder_of(world)
+    folder.current(world.clock.now())
+    place = (silver.claims.status_uri, silver.claims.status_index)
+    early = world.clock.now() + timedelta(seconds=2)
+    right = early + timedelta(minutes=1)
+    world.statuses[silver.claims.status_index] = Status.REVOKED
+    world._write("status-lists/0.jwt", sign_status_list(Signers.status, world._status_list(right)))
+    assert folder.current(early).trust.status.status(*place, early).status is Status.VALID
+    assert "from the future" in str(folder.fault)
+    assert folder.current(right).trust.status.status(*place, right).status is Status.REVOKED
+    assert folder.fault is None
 
 
 def test_rolled_back_folder_changes_nothing(world):

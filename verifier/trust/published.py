@@ -153,17 +153,22 @@ class PublishedFolder:
             raise Untrusted(other.fault)
 
     def _refresh(self, at: datetime) -> None:
-        self._looked_at = at
         stamp = _stamp(self._folder)
-        if stamp == self._stamp and self._documents is not None:
-            return
+        if stamp != self._stamp or self._documents is None:
+            self._read_again(at, stamp)
+        # Last, so that no other thread goes by the old documents while these are read: after a pause they are as old
+        # as the pause.
+        self._looked_at = at
+
+    def _read_again(self, at: datetime, stamp: tuple[tuple[str, int, int], ...]) -> None:
         try:
             self._documents = self._read(at)
         except (BundleError, Untrusted, OSError, UnicodeDecodeError) as error:
             # The last good set stays in force: its lists grow stale and then expire by themselves.
             self._fault = str(error)
             return
-        self._stamp = stamp
+        # A list that was refused may be good later without a change in the folder, such as one from a clock ahead.
+        self._stamp = stamp if self._fault is None else ()
 
     def _read(self, at: datetime, *, keep: bool = True) -> Documents:
         self._fault = None

@@ -5,10 +5,11 @@ What somebody who writes a verifier from docs/card-format.md alone may read in t
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from cards.base45 import encode
-from cards.claims import Form
+from cards.claims import Form, sign_card
 from cards.parts import Presentation
 from cards.wire import pack
 from edge.encoding import b64u
@@ -19,6 +20,7 @@ from tests.cards.golden.make import (
     CARD_KEY,
     DICTIONARY,
     FOLDER,
+    INDEXES,
     NOW,
     PHONE,
     STRANGER,
@@ -175,9 +177,25 @@ def texts() -> list[tuple[str, str, str | None]]:
     ]
 
 
+def younger() -> list[tuple[str, str, str | None]]:
+    """A card issued after the list: at an index that nobody had, the list cannot speak of it."""
+    return [
+        ("a card 3 s younger than the list, at an index that nobody had", aged(3, 900), "status-unknown"),
+        ("a card as old as the list, at an index that nobody has", aged(0, 900), "revoked"),
+        ("a card 3 s younger than the list, at an index that was ready", aged(3, INDEXES["print"]), None),
+        ("a card 3 s younger than the list, at a suspended index", aged(3, INDEXES["suspended"]), "suspended"),
+    ]
+
+
+def aged(seconds: int, index: int) -> str:
+    """Return a printed card issued so long after the status list."""
+    at = NOW + timedelta(seconds=seconds)
+    return sign_card(CARD_KEY, replace(claims(Form.PRINT), issued_at=at, not_before=at, status_index=index))
+
+
 def cases() -> list[dict[str, object]]:
     """Return the cases: `reason` is null where the presentation holds, the person's ID compared where it needs that."""
-    found = [*numbers(), *names(), *members(), *texts()]
+    found = [*numbers(), *names(), *members(), *texts(), *younger()]
     return [{"name": name, "text": text, "id_checked": True, "reason": reason} for name, text, reason in found]
 
 
