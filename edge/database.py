@@ -21,7 +21,7 @@ from flask import Flask, Response
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import OperationalError
 
-from edge.http import problem_response
+from edge.http import answer_problem
 from edge.instants import from_epoch, to_epoch
 from edge.metrics import observe_store_write
 from edge.problems import Problem
@@ -356,6 +356,6 @@ def answer_outages(app: Flask) -> None:
     """Let an application answer 503 `unavailable` while a database is away or busy, and never a plain 500."""
 
     def unavailable(_: OperationalError) -> Response:
-        return problem_response(Problem("unavailable", retry_after=BUSY_SECONDS))
+        return answer_problem(Problem("unavailable", retry_after=BUSY_SECONDS))
 
     app.register_error_handler(OperationalError, unavailable)

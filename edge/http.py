@@ -6,6 +6,7 @@ small, because each request pays for them.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import secrets
@@ -50,6 +51,8 @@ The only address besides the page's own is the agent's on a counter PC (docs/dev
 API = "/v1/"
 """The beginning of all API addresses."""
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ROOM_SECONDS = 30
 _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
 _ALWAYS = (
@@ -241,8 +244,9 @@ def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool 
     frame.url_map.merge_slashes = False
     frame.url_map.converters.update(CONVERTERS)
     frame.url_map.redirect_defaults = False
-    frame.register_error_handler(Problem, _on_problem)
+    frame.register_error_handler(Problem, answer_problem)
     frame.register_error_handler(HTTPException, _on_http_exception)
+    frame.register_error_handler(OSError, _on_system_error)
     frame.register_error_handler(Exception, _on_unknown)
     return frame
 
@@ -387,7 +391,8 @@ def asks_for_page() -> bool:
     return not asked.path.startswith(API) and asked.accept_mimetypes.best_match(kinds) == "text/html"
 
 
-def _on_problem(problem: Problem) -> flask.Response:
+def answer_problem(problem: Problem) -> flask.Response:
+    """Return a problem's answer: a page for browsers outside the API, the document for all others."""
     draw = cast("Frame", current_app).draw
     if draw is None or not asks_for_page():
         return problem_response(problem)
@@ -402,12 +407,20 @@ def _on_http_exception(error: HTTPException) -> AnyResponse:
     headers: dict[str, str] = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return _on_problem(Problem(code, headers=headers))
+    return answer_problem(Problem(code, headers=headers))
+
+
+def _on_system_error(error: OSError) -> flask.Response:
+    """Answer 503 while a disk is full: there is nothing wrong with the request, and later it will be done."""
+    if error.errno not in _NO_ROOM:
+        return _on_unknown(error)
+    _errors.error("no room on the disk", exc_info=error, extra={"fields": {"request": request_id()}})
+    return answer_problem(Problem("unavailable", retry_after=_ROOM_SECONDS))
 
 
 def _on_unknown(error: Exception) -> flask.Response:
     _errors.error("unexpected exception", exc_info=error, extra={"fields": {"request": request_id()}})
-    return _on_problem(Problem("internal"))
+    return answer_problem(Problem("internal"))
 
 
 def _lacking_headers(response: flask.Response, name: str, *, secure: bool) -> list[tuple[str, str]]:

@@ -1,4 +1,6 @@
+import errno
 import logging
+import os
 
 import flask
 import msgspec
@@ -57,6 +59,34 @@ def test_an_unknown_exception_leaks_nothing(caplog):
     assert record.levelno == logging.ERROR
     assert record.fields == {"request": response.json["instance"]}
     assert record.exc_info[0] is RuntimeError
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_a_503_that_the_log_names(caplog, number):
+    """Nothing is wrong with the request: it may come again when there is room."""
+    app = a_frame()
+
+    @app.get("/write")
+    def write():
+        raise OSError(number, os.strerror(number))
+
+    response = app.test_client().get("/write")
+    assert (response.status_code, response.json["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
+    (record,) = [record for record in caplog.records if record.name == "yunju.error"]
+    assert record.getMessage() == "no room on the disk"
+    assert record.fields == {"request": response.json["instance"]}
+
+
+def test_another_fault_of_the_system_is_a_plain_500():
+    """A file that is missing does not come by itself."""
+    app = a_frame()
+
+    @app.get("/read")
+    def read():
+        raise FileNotFoundError(errno.ENOENT, "absent")
+
+    assert app.test_client().get("/read").json["code"] == "internal"
 
 
 def test_a_failing_error_handler_is_still_a_plain_500():

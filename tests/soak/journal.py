@@ -83,6 +83,7 @@ class Journal:
         self.open: list[Operation] = []
         self.troubles: list[Trouble] = []
         self.statuses: Counter[int] = Counter()
+        self.slowed: Counter[str] = Counter()
         self.over = Event()
 
     def do(self, operation: Operation, patience: float = PATIENCE_S) -> Operation:
@@ -116,6 +117,9 @@ class Journal:
             self.note(operation.path, 0, type(error).__name__)
             return None
         self.note(operation.path, answer.status, code_of(answer) if answer.status >= 500 else "")
+        if answer.status == 429:
+            with self.lock:
+                self.slowed[f"{operation.kind}: {code_of(answer)}"] += 1
         return answer
 
     def note(self, path: str, status: int, code: str) -> None:

@@ -86,7 +86,8 @@ def _judge_takings_back(verdict: Verdict, journal: Journal, leaves: list[Leaf]) 
 def judge_words(verdict: Verdict, journal: Journal) -> None:
     """Every answer is one that its question may get."""
     odd = Counter((one.kind, one.told) for one in journal.operations if one.answer and one.told not in one.expected)
-    verdict.figures["unexpected answers"] = {f"{kind}: {told}": times for (kind, told), times in odd.items()}
+    for (kind, told), times in odd.items():
+        verdict.wrong.append(f"{kind} was told {told!r}, {times} times, which is no answer to it")
 
 
 def judge_quotas(verdict: Verdict, leaves: list[Leaf], apart: set[str]) -> None:

@@ -8,6 +8,7 @@ from http.client import HTTPException
 from random import Random
 
 import httpx
+from sqlalchemy.exc import OperationalError
 
 from edge.instants import rfc3339
 from issuer.applications.records import find
@@ -146,7 +147,7 @@ class Office:
         try:
             made = handed_in(desk, at=at, number=demo_identity(self.town.new_number()))
             papers = [paper.key for paper in find(desk, made).papers]
-        except (OSError, RefusedError):
+        except (OSError, OperationalError, RefusedError):  # this office's own disk may be full as well
             return
         if not self._act("officer", made, "claim"):
             return

@@ -161,6 +161,7 @@ def _judge(
     verdict.figures["operations"] = dict(Counter(one.kind for one in journal.operations).most_common())
     verdict.figures["granted"] = len(journal.granted(*judging.CHANGES))
     verdict.figures["statuses"] = {str(status): times for status, times in sorted(journal.statuses.items())}
+    verdict.figures["told to come later"] = dict(journal.slowed.most_common())
     verdict.figures["faults done"] = dict(Counter(one.name for one in faults.done))
     verdict.figures["unexpected lines"] = _logged(town.machine.stream)
 
@@ -171,7 +172,7 @@ def _logged(stream: Path) -> dict[str, int]:
     for line in stream.read_text("utf-8", "replace").splitlines():
         with suppress(ValueError, AttributeError, KeyError, IndexError):
             told = json.loads(line)
-            if told["event"] == "unexpected error":
+            if told["event"] in {"unexpected exception", "no room on the disk"}:
                 last = told["error"][-1]
                 found[f"{last['type']} at {last['stack'][-1].rpartition('/')[2]}"] += 1
     return dict(found)
