@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from flask import Response
 
 from edge.clock import FixedClock
 from edge.database import Database, UnusableDatabase, answer_outages, revisions, version_table
-from edge.http import create_frame
+from edge.http import create_frame, draw_problems
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = """
@@ -149,3 +150,7 @@ def test_an_outage_is_a_503_with_retry_after(tmp_path):
     response = app.test_client().get("/read")
     assert (response.status_code, response.json["code"]) == (503, "unavailable")
     assert int(response.headers["Retry-After"]) > 0
+    draw_problems(app, lambda problem: Response(f"<p>{problem.code}</p>", problem.status))
+    page = app.test_client().get("/read", headers={"Accept": "text/html"})
+    assert (page.status_code, page.text) == (503, "<p>unavailable</p>"), "a browser sees a page"
+    assert int(page.headers["Retry-After"]) > 0

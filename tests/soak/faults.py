@@ -182,7 +182,7 @@ class Faults:
             self.pair.lose_primary()
 
     def redis_handed_over(self) -> None:
-        """The primary hands over in order: a call may have to be sent again (docs/operations.md, Restarts in service)."""
+        """The primary hands over in order: a call may have to be sent again (docs/operations.md, Restarts)."""
         assert self.pair is not None
         with self._while("Redis handed over by FAILOVER", "unavailable"):
             self.pair.fail_over()
