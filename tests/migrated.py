@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -36,3 +37,13 @@ def lay_out(folder: Path, *names: str) -> None:
     for name in names or ("accounts.db", "verifier.db"):
         if not (folder / name).exists():
             shutil.copy(_templates() / name, folder / name)
+
+
+def store_with(change: Callable[[VerifierStore], None]) -> Path:
+    """Make a verifier's store that `change` has written to, for callers that keep its file and copy it."""
+    file = Path(tempfile.mkstemp(dir=_templates(), suffix=".db")[1])
+    shutil.copy(_templates() / "verifier.db", file)
+    store = VerifierStore.open(f"sqlite:///{file}", b"the secret of no store in particular")
+    change(store)
+    store.close()
+    return file

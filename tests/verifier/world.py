@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -36,7 +38,7 @@ from keys.tokens import parse_unverified, sign_token
 from ledger.interface import Ledger
 from ledger.leaf import fields_of
 from ledger.sqlite import SqliteLedger
-from tests.migrated import lay_out, programme_of
+from tests.migrated import lay_out, programme_of, store_with
 from verifier.api.surface import blueprint, readiness
 from verifier.counter.answering import Answering
 from verifier.records.store import VerifierStore
@@ -65,6 +67,12 @@ def keep_notices(store: VerifierStore, programme: Programme, *years: int) -> Non
             for year in years:
                 whole = date(year, 1, 1), date(year, 12, 31)
                 store.notices.keep(Notice(one.code, year, date(year - 1, 1, 1), whole[1], *whole), BY, NOTICED_AT)
+
+
+@cache
+def _noticed_store(file: Path, years: tuple[int, ...]) -> Path:
+    """A store with these years' notices of a programme: written once a process, copied for each world."""
+    return store_with(lambda store: keep_notices(store, programme_of(file), *years))
 
 
 def identifier() -> str:
@@ -97,7 +105,6 @@ class World:
         """`gym_offline`: another `offline_limit` of the gym's than the shipped programme's; `noticed`: the years whose
         notices of check-ups are out.
         """
-        self.noticed = noticed
         self.folder = folder
         self.file = PROGRAMMES / programme
         if gym_offline is not None:
@@ -111,14 +118,14 @@ class World:
         self.marks: list[Mark] = []
         self.serial = 0
         self.publish()
+        if noticed and not (folder / "verifier.db").exists():
+            shutil.copy(_noticed_store(PROGRAMMES / programme, noticed), folder / "verifier.db")
         self._open()
 
     def _open(self) -> None:
         lay_out(self.folder)
         self.accounts = AccountStore.open(f"sqlite:///{self.folder}/accounts.db")
         self.verifier = self._verifier()
-        if self.noticed:
-            keep_notices(self.verifier.store, self.programme, *self.noticed)
         points = self.programme.points
         departments = {
             code: {point for point, one in points.items() if one.department == code}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -84,13 +85,16 @@ class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     """Add GET /v1/programme, /v1/points/<code> and /v1/points/<code>/today."""
-    whole = msgspec.json.encode(programme_json(verifier.programme))
+
+    @cache
+    def whole() -> bytes:
+        return msgspec.json.encode(programme_json(verifier.programme))
 
     @found.get("/v1/programme")
     @describe(summary="The whole programme", tag="programme", answers={200: dict[str, Any]}, auth="none")
     @public
     def programme() -> Response:
-        return packed(revalidated(Response(whole, 200, _PUBLIC_CACHE, content_type="application/json")))
+        return packed(revalidated(Response(whole(), 200, _PUBLIC_CACHE, content_type="application/json")))
 
     @found.get("/v1/points/<code>")
     @describe(
