@@ -120,7 +120,10 @@ def addresses_when_asked_for():
         def compiled():
             return shipped(rule, append_unknown)
 
-        return lambda itself, *args, **named: compiled()(itself, *args, **named)
+        def build(itself: Rule, **values: object) -> tuple[str, str]:
+            return compiled()(itself, **values)
+
+        return build
 
     Rule._compile_builder = later
     yield
