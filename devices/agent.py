@@ -126,12 +126,13 @@ class Agent:
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 
     def chosen(self, path: str, body: Mapping[str, object]) -> Mapping[str, object] | None:
-        """Answer the counter page: POST /service {service}, POST /confirm {lane, id_checked}. Return None for other
-        paths.
+        """Answer the counter page: POST /service {service, matter?}, POST /confirm {lane, id_checked}. Return None for
+        other paths.
         """
         match path, body:
             case "/service", {"service": str(service)}:
-                self.desk.service = service
+                matter = body.get("matter")
+                self.desk.choose(service, _texts(matter) if isinstance(matter, Mapping) else None)
                 return {"service": service}
             case "/confirm", {"lane": str(lane), "id_checked": bool(id_checked)}:
                 verdict = self.confirm(lane, id_checked=id_checked)
@@ -152,6 +153,10 @@ class Agent:
             self.say(f"{said} {event.reader}".rstrip())
         if self.page is not None:
             self.page.tell("reader", {"change": event.change.value, "reader": event.reader})
+
+
+def _texts(values: Mapping[object, object]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if isinstance(name, str) and isinstance(value, str)}
 
 
 _EVENTS: Final = {

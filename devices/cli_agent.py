@@ -43,6 +43,7 @@ folder_option = click.option(
 @click.command()
 @folder_option
 @click.option("--service", help="The service that a tap asks for; a page may choose another.")
+@click.option("--kind", "matter_kind", help="The kind of matter that a tap opens, for a service that has kinds.")
 @click.option("--server", "address", help="Enrol first: the server's address.")
 @click.option("--code", help="Enrol first: the one-time code; `-` reads it from stdin.")
 @click.option("--label", help="Enrol first: a name for this PC.")
@@ -84,7 +85,7 @@ def _serve(folder: Path, options: dict[str, Any]) -> None:
     calls = _signed_in(server.Server(known, CLOCK), options["operator"])
     documents, queue = _documents(folder, known), OfflineQueue(folder, known.signer, known.device, known.point)
     promises = PromiseBook(folder)
-    desk = AgentCounter(calls, documents, queue, CLOCK, options["service"], promises=promises)
+    desk = AgentCounter(calls, documents, queue, CLOCK, options["service"], matter=_matter(options), promises=promises)
     running = Agent(desk, click.echo)
     signal.signal(signal.SIGTERM, lambda *_: running.stop.set())
     origins = tuple(options["origins"]) or (known.server,)
@@ -205,6 +206,7 @@ def simulate_key(key_file: Path) -> None:
 @click.argument("card_file", type=click.File("r"))
 @folder_option
 @click.option("--service", required=True, help="The service to check in for.")
+@click.option("--kind", "matter_kind", help="The kind of matter to open, for a service that has kinds.")
 @click.option("--key", "key_file", type=click.Path(dir_okay=False, path_type=Path), help="A virtual chip's key file.")
 @click.option("--masters", type=click.Path(dir_okay=False, path_type=Path), help="A virtual counting tag's masters.")
 @click.option("--uid", default="04000000000000", show_default=True, help="A virtual counting tag's UID.")
@@ -218,14 +220,18 @@ def simulate_tap(card_file: Any, folder: Path, service: str, id_checked: bool, a
         known = identity.load(folder)
         calls, documents = server.Server(known, CLOCK), _documents(folder, known)
         documents.refresh(calls, CLOCK.now())
-        desk = AgentCounter(
-            calls, documents, OfflineQueue(folder, known.signer, known.device, known.point), CLOCK, service
-        )
+        queue = OfflineQueue(folder, known.signer, known.device, known.point)
+        desk = AgentCounter(calls, documents, queue, CLOCK, service, matter=_matter(options))
         verdict = _tapped(desk, text, options)
         if verdict.kind is VerdictKind.ASK and id_checked:
             verdict = desk.confirm(TYPED, id_checked=True) or verdict
     emit(verdict.to_json(), as_json, "\n".join(lines(verdict)))
     sys.exit(0 if verdict.kind is VerdictKind.GRANTED else 1)
+
+
+def _matter(options: dict[str, Any]) -> dict[str, str] | None:
+    kind = options["matter_kind"]
+    return None if kind is None else {"kind": kind}
 
 
 def _tapped(desk: AgentCounter, text: str, options: dict[str, Any]) -> CounterVerdict:

@@ -7,7 +7,7 @@ Every check-in has its operation id before it is first sent, and keeps it in ret
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
@@ -87,14 +87,16 @@ class AgentCounter:
         clock: Clock,
         service: str,
         *,
+        matter: Mapping[str, str] | None = None,
         promises: PromiseBook | None = None,
     ) -> None:
         """Keep the opened parts. A tap asks for `service` until another service is chosen.
 
-        `promises` keeps the server's promise for each entry.
+        `matter` is what a tap opens where the service has kinds of matters: `kind`, `decides`. `promises` keeps the
+        server's promise for each entry.
         """
         self._promises = promises
-        self.service = service
+        self.choose(service, matter)
         self._server = server
         self._documents = documents
         self._queue = queue
@@ -102,6 +104,10 @@ class AgentCounter:
         self._nonces = OwnNonces(server.identity.device)
         self._pending: dict[str, Pending] = {}
         self._lock = Lock()
+
+    def choose(self, service: str, matter: Mapping[str, str] | None = None) -> None:
+        """Ask for another service from the next tap on, and for its kind of matter if the service has kinds."""
+        self.service, self._matter = service, dict(matter or {})
 
     def tapped(self, tap: Tap, lane: str) -> CounterVerdict:
         """Read a card, have a chip prove itself, and check in. Any fault becomes a verdict."""
@@ -192,6 +198,8 @@ class AgentCounter:
 
     def _check_in(self, what: dict[str, object], text: str | None = None) -> CounterVerdict:
         operation, body = _operation(), {**what, "service": self.service, "client_time": to_epoch(self._clock.now())}
+        if self._matter:
+            body["matter"] = self._matter
         for _ in range(2):
             try:
                 found = self._server.call("POST", "/v1/check-ins", body, operation=operation)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 
 class DeviceFault(Exception):
-    """Something at the counter failed. `hint` names the remedy. It is never a grant, and never the holder's fault."""
+    """Something at the counter failed. `hint` names the remedy. It is never a grant, and never the holder's fault.
+
+    `zh` is the sentence for staff in Chinese.
+    """
 
     hint = ""
+    zh = "读卡或连接失败，请重试。"
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -38,12 +38,24 @@ class Away(DeviceFault):
 
 
 class ServerRefusedError(DeviceFault):
-    """The server refused the call itself (a problem document, RFC 9457). `code` is its fixed code."""
+    """The server refused the call itself (a problem document, RFC 9457). `code` is its fixed code.
 
-    def __init__(self, status: int, code: str, title: str, hint: str) -> None:
-        super().__init__(f"{title} ({code})", hint)
-        self.status = status
-        self.code = code
+    The hint ends with what the document says of single fields.
+    """
+
+    def __init__(self, status: int, document: Mapping[str, object]) -> None:
+        self.status, self.code = status, str(document.get("code", status))
+        fields = document.get("fields")
+        said = (
+            [str(field.get("message", "")) for field in fields if isinstance(field, dict)]
+            if isinstance(fields, list)
+            else []
+        )
+        title, hint = str(document.get("title", "refused")), str(document.get("hint", ""))
+        super().__init__(f"{title} ({self.code})", " ".join(text for text in [hint, *said] if text))
+        message = document.get("message")
+        if isinstance(message, dict) and isinstance(message.get("zh"), str):
+            self.zh = message["zh"]
 
 
 @dataclass(slots=True)
@@ -187,8 +199,7 @@ def _answered(status: int, data: bytes) -> dict[str, object]:
     if status in _RETRY_LATER or status >= 500 or not isinstance(found, dict):
         raise Away(f"the server cannot take this now ({status})")
     if status >= 400:
-        title, hint = str(found.get("title", "refused")), str(found.get("hint", ""))
-        raise ServerRefusedError(status, str(found.get("code", status)), title, hint)
+        raise ServerRefusedError(status, found)
     return found
 
 

@@ -117,7 +117,7 @@ def of_fault(fault: DeviceFault) -> CounterVerdict:
     message = f"{fault}"
     return CounterVerdict(
         VerdictKind.FAULT,
-        VerdictText("读卡或连接失败，请重试。", message),
+        VerdictText(fault.zh, message),
         VerdictText("", fault.hint),
         type(fault).__name__,
     )

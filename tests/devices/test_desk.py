@@ -13,8 +13,9 @@ from devices.pcsc import ReaderChange, ReaderEvent
 from devices.server import ServerRefusedError
 from devices.transport import Tap
 from devices.verdict import CounterVerdict, VerdictKind, VerdictText
-from tests.devices.builders import chip_of, tap
+from tests.devices.builders import chip_of, counter, tap
 from tests.devices.emulators import Card, Type4Card
+from tests.verifier.test_matters import DESK, listed
 from tests.verifier.world import BASE
 from verifier.records.tags import TagRecord
 
@@ -88,6 +89,23 @@ def test_a_page_chooses_and_confirms(agent, world):
     for path, body in (("/confirm", {"lane": 1}), ("/confirm", {"lane": "x", "id_checked": "yes"}), ("/x", {})):
         assert agent.chosen(path, body) is None
     assert world.log()[-1]["outcome"] == "granted"
+
+
+def test_a_matter_s_kind_comes_from_the_page_or_the_command(world, tmp_path, monkeypatch):
+    """Without a kind the server's sentence names the kinds, and nothing is entered. Each choice opens its matter."""
+    card, other = world.card("gold"), world.card("gold")
+    made = counter(world, tmp_path, monkeypatch, "green-channel", "gov-green")
+    agent = Agent(made.desk, lambda line: None)
+    told = agent.scanned(card.shown(), SCANNED)
+    assert (told.kind, world.log()) == (VerdictKind.FAULT, [])
+    assert told.message.zh == "字段有误"
+    assert "construction" in told.hint.en
+    assert agent.chosen("/service", {"service": "green-channel", "matter": {"kind": "construction", "decides": 7}})
+    assert agent.scanned(card.shown(), SCANNED).kind is VerdictKind.GRANTED
+    made.desk.choose("green-channel", {"kind": "other"})
+    assert agent.scanned(other.shown(), SCANNED).kind is VerdictKind.GRANTED
+    kinds = [matter["kind"] for matter in listed(world.device("gov-green", DESK), "gov-green")]
+    assert sorted(kinds) == ["construction", "other"]
 
 
 def test_refusals_carry_the_servers_words(agent, world):

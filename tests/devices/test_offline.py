@@ -337,7 +337,7 @@ class Answers:
 def test_records_that_are_not_taken_wait(away, world):
     """A server without the call, away, or without sense loses none."""
     away.desk.shown(card_known(away, world).shown(), "scanner")
-    for answer in (ServerRefusedError(404, "not-found", "no", ""), Away("cut"), {"answers": []}):
+    for answer in (ServerRefusedError(404, {"code": "not-found", "title": "no"}), Away("cut"), {"answers": []}):
         assert "1 offline records wait" in upload(away.queue, Answers(answer), away.documents, world.clock.now())
         assert len(away.queue.waiting()) == 1
 

@@ -20,9 +20,10 @@ export function listenToAgent(desk) {
   events.addEventListener("verdict", (event) => show(desk, JSON.parse(event.data)));
   let told = null;
   setInterval(async () => {
-    const service = desk.services.asked()?.service ?? null;
-    if (service === told || service === null || events.readyState !== EventSource.OPEN) return;
-    if (await tell("/service", { service })) told = service;
+    const { service, matter } = desk.services.asked() ?? {};
+    const chosen = JSON.stringify({ service, matter });
+    if (chosen === told || !service || events.readyState !== EventSource.OPEN) return;
+    if (await tell("/service", { service, matter })) told = chosen;
   }, FOLLOW_MS);
   return events;
 }
