@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.unreader import SocketUnreader
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _MADE = "PROMETHEUS_MULTIPROC_MADE"
@@ -32,7 +33,8 @@ preload_app = False
 
 # A client that stops in mid-request, as a tablet that lost its network does, would keep its thread for ever:
 # no setting of gunicorn's own bounds the wait. Connections take these bounds over from the socket that accepts them.
-# Who sends a byte now and then still holds a thread: beyond this machine a buffering reverse proxy belongs in front.
+# Who sends a byte now and then is held to a pace (edge/pace.py), and still holds a thread for a while: beyond this
+# machine a buffering reverse proxy belongs in front.
 STALLED_SECONDS = 10
 
 
@@ -85,11 +87,51 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - as above
     threading.Thread(target=_relieve, args=(server, loaded, old), daemon=True).start()
 
 
-def post_worker_init(worker: Any) -> None:  # noqa: ANN401, ARG001 - as above
-    """Tell the master that a new worker has loaded, where old ones wait for it."""
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - as above
+    """Let no client hold this worker up, and tell the master that it has loaded, where old ones wait for it."""
+    keep_pace(worker.cfg.threads)
+    end_beside_the_loop()
     if "told" in _relief:
         with suppress(OSError):
             os.write(_relief["told"], b"1")
+
+
+def keep_pace(threads: int, **bounds: Any) -> None:  # noqa: ANN401 - as above
+    """Let every read of this worker keep the pace of its request, in the head and in the body. Here alone all pass."""
+    # Imported in the worker: the master would keep the old code over a reload.
+    from edge.pace import TICK_SECONDS, Waiting  # noqa: PLC0415 - as said
+
+    waiting, plain, tick = Waiting(threads, **bounds), SocketUnreader.chunk, struct.pack("ll", TICK_SECONDS, 0)
+
+    def chunk(unreader: Any, size_hint: int | None = None) -> bytes:  # noqa: ANN401 - as above
+        if getattr(unreader, "pace", None) is None:
+            unreader.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, tick)
+            unreader.pace = waiting.begin()
+        try:
+            return waiting.read(unreader.pace, lambda: plain(unreader, size_hint))
+        except TimeoutError:
+            if (asked := getattr(unreader, "asked", None)) is not None:
+                asked.force_close()  # What is still to come of the body is waited for no longer
+            raise
+
+    SocketUnreader.chunk = chunk
+
+
+def end_beside_the_loop(**bounds: Any) -> None:  # noqa: ANN401 - as above
+    """Wait for clients' own ends in a thread: gunicorn would wait in its loop, and accept nobody meanwhile."""
+    from edge.farewells import Farewells  # noqa: PLC0415 - as above
+
+    util.close_graceful = Farewells(**bounds).end
+
+
+def pre_request(worker: Any, req: Any) -> None:  # noqa: ANN401, ARG001 - as above
+    """Begin the pace of the body anew: the head arrived."""
+    req.unreader.pace, req.unreader.asked = None, req
+
+
+def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:  # noqa: ANN401, ARG001 - as above
+    """Begin the pace of the next request's head on this connection anew."""
+    req.unreader.pace = req.unreader.asked = None
 
 
 def _relieve(server: Any, loaded: int, old: list[int]) -> None:  # noqa: ANN401 - as above

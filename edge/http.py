@@ -22,7 +22,7 @@ import flask
 import msgspec
 from flask import current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response as AnyResponse
 from werkzeug.wsgi import get_host
@@ -81,6 +81,7 @@ _CODE_OF_STATUS = {
     403: "not-permitted",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     413: "too-large",
     415: "unsupported-media-type",
     422: "invalid-field",
@@ -110,6 +111,8 @@ class ChunkedInput:
         """Read as the server's stream does. Raises OSError for any error of that stream."""
         try:
             return self._inner.read(size)
+        except TimeoutError:  # An OSError with a meaning of its own: `_too_slow`
+            raise
         except Exception as error:
             raise OSError("the chunked body cannot be read") from error
 
@@ -403,6 +406,8 @@ def _on_http_exception(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     if status < 400 or error.response is not None:
         return error.get_response()
+    if _too_slow(error):
+        return _on_problem(Problem("too-slow"))
     code = _CODE_OF_STATUS.get(status, "bad-request" if status < 500 else "internal")
     headers: dict[str, str] = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -416,6 +421,13 @@ def _on_system_error(error: OSError) -> flask.Response:
         return _on_unknown(error)
     _errors.error("no room on the disk", exc_info=error, extra={"fields": {"request": request_id()}})
     return answer_problem(Problem("unavailable", retry_after=_ROOM_SECONDS))
+
+
+def _too_slow(error: HTTPException) -> bool:
+    """Return whether the body broke off because its client kept no pace (`edge.pace`). werkzeug tells no more than that
+    it broke off.
+    """
+    return isinstance(error, ClientDisconnected) and isinstance(error.__context__, TimeoutError)
 
 
 def _on_unknown(error: Exception) -> flask.Response:

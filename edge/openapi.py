@@ -268,12 +268,12 @@ def _described(app: flask.Flask) -> tuple[list[tuple[Rule, str, ApiOperation]], 
 def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozenset[str]:
     codes = {"internal", "bad-request"} if writes else {"internal"}
     if body is not None:
-        codes |= {"bad-json", "too-large", "unsupported-media-type", "invalid-field"}
+        codes |= {"bad-json", "too-slow", "too-large", "unsupported-media-type", "invalid-field"}
     if query is not None:
         codes.add("invalid-field")
     if auth != "none":
         # A proof may cover the body. So the body is read, with a limit, even if the call itself uses none.
-        codes |= {"unauthenticated", "bad-token", "not-permitted", "too-large"}
+        codes |= {"unauthenticated", "bad-token", "not-permitted", "too-slow", "too-large"}
     if auth in {"device", "caller"}:
         codes |= {"bad-dpop-proof", "clock-off", "device-revoked"}
         codes |= {"operator-needed", "operator-signed-out"} & PROBLEMS.keys()

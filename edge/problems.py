@@ -166,6 +166,13 @@ _BASE = (
         "Use a method that the Allow header names.",
     ),
     ProblemKind(
+        "too-slow",
+        408,
+        "发送过慢",
+        "The request arrives too slowly",
+        "Send it again, with the same operation, over a better connection.",
+    ),
+    ProblemKind(
         "operation-conflict",
         409,
         "操作编号已用于另一操作",

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 _OPERATION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _JSON: Final = frozenset({"application/json", "application/problem+json"})
-_BUSY: Final = frozenset({429, 503})
+_BUSY: Final = frozenset({408, 429, 503})
 """The server itself says that it has not served the call."""
 _GATEWAY: Final = frozenset({502, 504})
 """A gateway before the server says that no answer came."""
@@ -35,7 +35,7 @@ class Client(Calls):
     """The calls of one server for one caller. Threads may share it. `close` it, or use it in a `with`.
 
     A call is sent again, with the same operation id and a new proof, if the server could not be reached, if its answer
-    was lost, and after 429, 502, 503 and 504. `patience` says how often. It is sent again only if it may arrive twice.
+    was lost, and after 408, 429, 502, 503 and 504. `patience` says how often. It is sent again only if it may arrive twice.
 
     `most_bytes`: the largest answer that is read. `seconds`: the limit for each wait for the server. `transport`, `now`
     (epoch seconds) and `sleep` are for tests. `dangerous_plain_http` allows tokens and names to go to another machine

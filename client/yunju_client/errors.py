@@ -163,6 +163,7 @@ BY_STATUS: Final[Mapping[int, type[ProblemError]]] = {
     401: CredentialError,
     403: NotPermittedError,
     404: NotFoundError,
+    408: UnavailableError,
     413: InvalidError,
     415: InvalidError,
     422: InvalidError,

@@ -93,7 +93,7 @@ def test_a_call_that_must_not_arrive_twice_is_not_sent_again(parties):
     assert len(parties.wire.sent) == 2
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [408, 429, 503])
 def test_the_server_is_left_alone_as_long_as_it_asks(parties, status):
     """`Retry-After` is waited for; more than the patience allows is told at once, with the seconds."""
     gym, use = parties.server(), use_of(parties)

@@ -89,7 +89,7 @@ def test_a_writing_call_names_its_path_body_and_operation_id():
 def test_problems_stand_under_their_status():
     """Those that body, rights and writing bring as well as those named."""
     responses = the_document()["paths"]["/v1/branches/{branch}/leaves/{number}"]["post"]["responses"]
-    assert {"201", "400", "401", "403", "409", "413", "415", "422", "500"} == set(responses)
+    assert {"201", "400", "401", "403", "408", "409", "413", "415", "422", "500"} == set(responses)
     schema = responses["409"]["content"]["application/problem+json"]["schema"]
     assert schema["allOf"][1]["properties"]["code"]["enum"] == ["operation-conflict"]
 

@@ -14,6 +14,7 @@ BASE = {
     "not-permitted": 403,
     "not-found": 404,
     "method-not-allowed": 405,
+    "too-slow": 408,
     "operation-conflict": 409,
     "too-large": 413,
     "unsupported-media-type": 415,

@@ -5,7 +5,7 @@
 | polyglot PDF, EXIF | tests/issuer/test_application_files.py, tests/web/test_apply.py |
 | XLSX zip bomb, macro, external links | tests/issuer/test_importing.py, and at the page below |
 | script named .jpg, path names, two gigabytes, CSV formulas, CSRF at every form, guessing | below |
-| an upload that stalls | tests/web/test_office_secrecy.py, tests/test_serving.py |
+| an upload that stalls or drips | tests/web/test_office_secrecy.py, tests/test_serving_slowly.py |
 | session fixation | tests/web/test_apply.py, tests/web/test_staff_frame.py |
 | TOTP replay | tests/web/test_staff_second_step.py |
 """

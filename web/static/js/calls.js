@@ -5,7 +5,7 @@ import { learn } from "./clock.js";
 
 const PATIENCE_MS = 8000;
 const PAUSES_MS = [400, 1200, 3000];
-const PASSING = new Set([500, 502, 503, 504]);
+const PASSING = new Set([408, 500, 502, 503, 504]);
 
 export class ProblemError extends Error {
   constructor(status, document) {

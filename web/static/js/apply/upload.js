@@ -44,7 +44,7 @@ function pause(milliseconds) {
   });
 }
 
-const isPassing = ({ status, told }) => status === 0 || status === 429 || (status >= 500 && told.code !== "full");
+const isPassing = ({ status, told }) => status === 0 || status === 408 || status === 429 || (status >= 500 && told.code !== "full");
 
 // Asks again for as long as it takes; returns what the server told, or throws its refusal.
 async function patiently(ask, view) {
