@@ -407,7 +407,7 @@ def _on_http_exception(error: HTTPException) -> AnyResponse:
     if status < 400 or error.response is not None:
         return error.get_response()
     if _too_slow(error):
-        return _on_problem(Problem("too-slow"))
+        return answer_problem(Problem("too-slow"))
     code = _CODE_OF_STATUS.get(status, "bad-request" if status < 500 else "internal")
     headers: dict[str, str] = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:

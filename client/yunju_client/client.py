@@ -35,7 +35,8 @@ class Client(Calls):
     """The calls of one server for one caller. Threads may share it. `close` it, or use it in a `with`.
 
     A call is sent again, with the same operation id and a new proof, if the server could not be reached, if its answer
-    was lost, and after 408, 429, 502, 503 and 504. `patience` says how often. It is sent again only if it may arrive twice.
+    was lost, and after 408, 429, 502, 503 and 504. `patience` says how often. It is sent again only if it may arrive
+    twice.
 
     `most_bytes`: the largest answer that is read. `seconds`: the limit for each wait for the server. `transport`, `now`
     (epoch seconds) and `sleep` are for tests. `dangerous_plain_http` allows tokens and names to go to another machine
