@@ -99,9 +99,9 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - as above
 def keep_pace(threads: int, **bounds: Any) -> None:  # noqa: ANN401 - as above
     """Let every read of this worker keep the pace of its request, in the head and in the body. Here alone all pass."""
     # Imported in the worker: the master would keep the old code over a reload.
-    from edge.pace import TICK_SECONDS, Waiting  # noqa: PLC0415 - as said
+    from edge.pace import TICK_SECONDS, PacedReads  # noqa: PLC0415 - as said
 
-    waiting, plain, tick = Waiting(threads, **bounds), SocketUnreader.chunk, struct.pack("ll", TICK_SECONDS, 0)
+    waiting, plain, tick = PacedReads(threads, **bounds), SocketUnreader.chunk, struct.pack("ll", TICK_SECONDS, 0)
 
     def chunk(unreader: Any, size_hint: int | None = None) -> bytes:  # noqa: ANN401 - as above
         if getattr(unreader, "pace", None) is None:

@@ -44,7 +44,7 @@ class Pace:
         return now > self.begun + patience + self.received / BYTES_A_SECOND
 
 
-class Waiting:
+class PacedReads:
     """One worker's threads that wait for clients' bytes. Each thread calls `read`; any number of them at once."""
 
     def __init__(

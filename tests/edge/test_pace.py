@@ -4,7 +4,7 @@ from itertools import repeat
 
 import pytest
 
-from edge.pace import BYTES_A_SECOND, CROWDED_SECONDS, PATIENCE_SECONDS, STALLED_SECONDS, TooSlow, Waiting
+from edge.pace import BYTES_A_SECOND, CROWDED_SECONDS, PATIENCE_SECONDS, STALLED_SECONDS, PacedReads, TooSlow
 from tests.edge.builders import a_client
 from tests.edge.test_http_hostile import assert_problem, post_chunked
 
@@ -34,7 +34,7 @@ def all_of(client, waiting, pace):
 def read(steps, threads=8):
     """What arrives of a request that comes in those steps; one thread waits."""
     client = Client(steps)
-    waiting = Waiting(threads, clock=lambda: client.now)
+    waiting = PacedReads(threads, clock=lambda: client.now)
     return all_of(client, waiting, waiting.begin()), client.now
 
 
@@ -48,7 +48,7 @@ def test_who_keeps_the_pace_arrives_whole_however_long_it_takes():
 def test_a_byte_a_second_is_cut_off_when_patience_ends():
     """However many bytes were announced: so few of them bring no time."""
     client = Client(repeat((1, b"x")))
-    waiting = Waiting(8, clock=lambda: client.now)
+    waiting = PacedReads(8, clock=lambda: client.now)
     with pytest.raises(TooSlow):
         all_of(client, waiting, waiting.begin())
     assert PATIENCE_SECONDS < client.now <= PATIENCE_SECONDS + 2
@@ -57,7 +57,7 @@ def test_a_byte_a_second_is_cut_off_when_patience_ends():
 def test_a_silence_is_cut_off_as_a_stall():
     """Well before the patience ends, and by ticks in which nothing comes."""
     client = Client([(1, b"x"), *repeat((1, None), 1000)])
-    waiting = Waiting(8, clock=lambda: client.now)
+    waiting = PacedReads(8, clock=lambda: client.now)
     with pytest.raises(TooSlow):
         all_of(client, waiting, waiting.begin())
     assert STALLED_SECONDS < client.now <= STALLED_SECONDS + 3
@@ -66,7 +66,7 @@ def test_a_silence_is_cut_off_as_a_stall():
 def test_what_was_sent_fast_brings_time_and_no_more():
     """A flood at first, then drops: the bytes of the flood count, at the pace's own rate."""
     client = Client([(0, bytes(30 * BYTES_A_SECOND)), *repeat((1, b"x"), 1000)])
-    waiting = Waiting(8, clock=lambda: client.now)
+    waiting = PacedReads(8, clock=lambda: client.now)
     with pytest.raises(TooSlow):
         all_of(client, waiting, waiting.begin())
     assert PATIENCE_SECONDS + 30 < client.now <= PATIENCE_SECONDS + 32
@@ -77,7 +77,7 @@ def test_more_than_half_of_the_threads_wait_with_little_patience():
 
     def among(others):
         client = Client(repeat((1, b"x")))
-        waiting = Waiting(4, clock=lambda: client.now)
+        waiting = PacedReads(4, clock=lambda: client.now)
 
         def beside(left):
             """Read while `left` other threads are inside a read."""
@@ -96,7 +96,7 @@ def test_more_than_half_of_the_threads_wait_with_little_patience():
 @pytest.mark.parametrize("fault", [ConnectionResetError, TimeoutError])
 def test_the_sockets_own_errors_pass_and_the_place_is_free_again(fault):
     """A thread that left by an error counts no more: half of the threads keep their patience."""
-    waiting = Waiting(2)
+    waiting = PacedReads(2)
 
     def fails():
         raise fault
