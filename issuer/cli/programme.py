@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -11,12 +11,21 @@ import click
 from cards.programme.export import programme_json
 from cards.programme.load import ProgrammeError, load_programme
 from cards.programme.playing import Played, play_month
-from cards.programme.types import Programme
+from cards.programme.types import Programme, Service
 from edge.cli import Refusal, emit, json_option
 from issuer.cli.office import IssuerCli
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OWN = frozenset({"sha256"})
+_YEARS = (2000, 2200)
+_TOUCHES: Mapping[str, Callable[[Service, str], bool]] = {
+    "services": lambda service, code: service.code == code,
+    "quotas": lambda service, code: service.quota == code,
+    "exclusions": lambda service, code: service.exclusion is not None and service.exclusion[0] == code,
+    "booking_rules": lambda service, code: service.booking == code,
+    "points": lambda service, code: code in service.points,
+}
+"""Which services a change in a section concerns."""
 
 
 @click.group()
@@ -40,7 +49,7 @@ def check(*, file: Path, as_json: bool) -> None:
 @click.argument("new", type=_FILE)
 @json_option
 def diff(*, old: Path, new: Path, as_json: bool) -> None:
-    """Show the differences between two programme files, and the tiers that a changed service concerns."""
+    """Show the differences between two programme files, and the tiers that each concerns."""
     rows = list(_differences(_loaded(old), _loaded(new)))
     lines = [f"{row['place']}: {row['old']} -> {row['new']}{_whom(row)}" for row in rows]
     emit(rows, as_json, "\n".join(lines) or "nothing differs")
@@ -60,6 +69,8 @@ def try_month(office: IssuerCli, /, *, file: Path, month: datetime | None, tier:
     if tier is not None and tier not in found.tiers:
         raise Refusal("the programme has no such tier", f"one of {', '.join(found.tiers)}")
     day = (office.now().astimezone(found.zone) if month is None else month).date()
+    if not _YEARS[0] <= day.year <= _YEARS[1]:
+        raise Refusal("nobody plays so far from today", f"a month from {_YEARS[0]}-01 to {_YEARS[1]}-12")
     rows = [
         _played_row(one.code, played)
         for one in sorted(found.tiers.values(), key=lambda each: each.rank)
@@ -112,11 +123,24 @@ def _leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _tiers(place: str, old: Programme, new: Programme) -> list[str]:
-    """Return the tiers that a service's change concerns, in the old file or the new file."""
+    """Return the tiers that a change concerns, in the old file or the new file: those of the services that it touches,
+    of the ground, or the tier itself.
+    """
     section, _, rest = place.partition(".")
     code = rest.partition(".")[0]
-    found = [one.services[code].tiers for one in (old, new) if section == "services" and code in one.services]
-    return sorted(frozenset().union(*found))
+    return sorted({tier for one in (old, new) for tier in _concerned(one, section, code)})
+
+
+def _concerned(programme: Programme, section: str, code: str) -> Iterator[str]:
+    if section == "tiers":
+        yield code
+    elif section == "grounds" and code in programme.grounds:
+        tier = programme.grounds[code].tier
+        yield from programme.tiers if tier is None else (tier,)
+    elif (touches := _TOUCHES.get(section)) is not None:
+        for service in programme.services.values():
+            if touches(service, code):
+                yield from service.tiers
 
 
 def _whom(row: Mapping[str, object]) -> str:

@@ -322,6 +322,38 @@ def test_two_versions_of_a_programme_are_compared(line):
     assert line.json("programme", "diff", str(BAIYUN), str(BAIYUN)) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place", "whom"),
+    [
+        ("[quotas.airport]", "maximum = 2", "quotas.airport.maximum", "diamond"),
+        ("[quotas.gym]", "maximum = 2", "quotas.gym.maximum", "diamond, gold, silver"),
+        ("[booking_rules.receipt]", "en = ", "booking_rules.receipt.name.en", "diamond, gold"),
+        ("[points.housing]", "en = ", "points.housing.name.en", "diamond, gold"),
+        ("[services.legal-advice]", "en = ", "services.legal-advice.name.en", "diamond"),
+        ("[tiers.gold]", "en = ", "tiers.gold.name.en", "gold"),
+        ("[exclusions.annual-health]", "en = ", "exclusions.annual-health.name.en", "diamond, gold"),
+    ],
+)
+def test_a_difference_tells_whom_it_concerns(line, old, new, place, whom):
+    """A figure of a quota concerns the tiers of the services that take it: an author reads for whom it changes."""
+    head, found, rest = BAIYUN.read_text(encoding="utf-8").partition(old)
+    assert found
+    changed = rest.replace(new, "maximum = 1" if "maximum" in new else 'en = "New ', 1)
+    if "maximum" not in new:
+        before, _, after = changed.partition('en = "New "')
+        changed = f'{before}en = "New {after}'
+    (line.folder / "new.toml").write_text(head + found + changed, encoding="utf-8")
+    (told,) = line.run("programme", "diff", str(BAIYUN), "new.toml").stdout.splitlines()
+    assert told.startswith(f"{place}: ")
+    assert told.endswith(f"  (for {whom})")
+
+
+@pytest.mark.parametrize("month", ["9999-12", "0001-01", "2201-01", "1999-12"])
+def test_no_month_is_played_that_no_calendar_has(line, month):
+    """The ends of what dates can tell, and what nobody means: a refusal with its remedy."""
+    assert "a month from 2000-01" in line.run("programme", "try", str(BAIYUN), "--month", month, code=1).stderr
+
+
 def test_a_list_is_imported_by_command_and_its_faults_are_told_by_row(line):
     """A dry run changes nothing, a fault stops all, the same file changes nothing; the notices are listed."""
     file = line.folder / "list.csv"
