@@ -17,6 +17,8 @@ _READ_ALIKES: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 _DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\u30fc\u2500", "-"))
 _BLANKS: Final = str.maketrans(dict.fromkeys("\x1c\x1d\x1e\x1f\x85\ufeff", " "))
 """What Python alone, or scripts alone, take for white space: a blank to both."""
+_PLAIN: Final = {chr(odd): usual for odd, usual in {**_DASHES, **_BLANKS}.items()}
+_ODD: Final = frozenset(_PLAIN)
 _DOTS: Final = "\u00b7\u2022\u30fb\u2027\u2219\u22c5\u25cf."
 _BETWEEN_PLATE: Final = re.compile(rf"[\s{re.escape(_DOTS)}-]+")
 _EXTENSION: Final = re.compile(r"(?:转|轉|分机|分機|ext\.?|x|#)\s*([0-9]{1,6})$", re.IGNORECASE)
@@ -37,7 +39,10 @@ _AREA_MOST: Final = 4
 
 def plain(text: str) -> str:
     """Return a text with full-width letters, digits and dashes made plain, and without white space around it."""
-    return unicodedata.normalize("NFKC", text).translate(_BLANKS).translate(_DASHES).strip()
+    spelled = unicodedata.normalize("NFKC", text)
+    for odd in _ODD.intersection(spelled):  # A table is looked up for each character of a Han text: slow in a long one
+        spelled = spelled.replace(odd, _PLAIN[odd])
+    return spelled.strip()
 
 
 def code(text: str) -> str:

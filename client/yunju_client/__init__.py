@@ -15,7 +15,8 @@ from yunju_client.errors import MisuseError, UnprovedError, YunjuError
 from yunju_client.folder import DeviceFolder, open_device
 from yunju_client.offline import OfflineRecords, OfflineUse
 from yunju_client.patience import Patience
-from yunju_client.proving import ProvedEntry, prove, verify_proof
+from yunju_client.proving import ProvedEntry, promised, prove, verify_proof
+from yunju_client.trust import Promise, Trust, UntrustedError, read_trust, verify_promise
 
 __all__ = [
     "Bearer",
@@ -27,15 +28,21 @@ __all__ = [
     "OfflineRecords",
     "OfflineUse",
     "Patience",
+    "Promise",
     "ProvedEntry",
+    "Trust",
     "UnprovedError",
+    "UntrustedError",
     "YunjuError",
     "enrol",
     "errors",
     "new_id",
     "open_device",
+    "promised",
     "prove",
     "public_jwk",
+    "read_trust",
     "shapes",
+    "verify_promise",
     "verify_proof",
 ]

@@ -1,22 +1,21 @@
 """Proof that an entry is in the log: asked of the server, verified here by keys that come from elsewhere.
 
-`python -m verifier audit keys` prints a log's keys where the log is kept; a witness tells its own. docs/log-format.md
-of the project has every byte: C2SP tlog-proof, RFC 6962.
+`read_trust` verifies the trust bundle, which has the keys of the promises and of the log; a witness tells its own.
+docs/log-format.md of the project has every byte: C2SP tlog-proof, RFC 6962.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
 from yunju_client.errors import MisuseError, ProblemError, UnprovedError
-from yunju_client.notes import HASH_BYTES, Checkpoint, NoteError, NoteKey, Witnessed, open_checkpoint, plain_base64
+from yunju_client.notes import HASH_BYTES, NoteError, NoteKey, Witnessed, open_checkpoint, plain_base64
+from yunju_client.trust import Promise, Trust, verify_promise
 
 if TYPE_CHECKING:
     from yunju_client.calls import Calls
@@ -48,10 +47,12 @@ class Answered(Protocol):
 class ProvedEntry:
     """An entry that is in the log: its place, how many entries the log had, the witnesses that saw it so.
 
-    `proof` is what was verified (C2SP tlog-proof): kept, it convinces anybody who has the keys, without the server.
+    `leaf` and `proof` are what was verified (C2SP tlog-proof): kept, they convince anybody who has the keys, without
+    the server. `leaf` is the hash of the entry.
     """
 
     entry: str
+    leaf: bytes
     index: int
     size: int
     origin: str
@@ -62,21 +63,25 @@ class ProvedEntry:
 def prove(
     client: Calls,
     answer: Answered,
-    keys: Sequence[str],
+    trust: Trust,
     *,
+    keys: Sequence[str] | None = None,
     witnesses: Sequence[str] = (),
     quorum: int | None = None,
     wait: float = WAIT_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ProvedEntry:
-    """Ask for the proof of an answer's entry until the log has it, and verify the proof.
+    """Verify an answer's promise, ask for the proof of its entry until the log has it, and verify the proof.
 
-    `keys`: the log's. `quorum`: how many of `witnesses` must have cosigned; one where any is named. `wait`: seconds.
-    Raises UnprovedError where the proof does not hold, ProblemError (`not-logged-yet`) where none came in time.
+    `trust`: the verified bundle (`read_trust`), whose receipt key must have signed the promise. `keys`: the log's;
+    None takes those of the bundle. `quorum`: how many of `witnesses` must have cosigned; one where any is named.
+    `wait`: seconds. Raises UnprovedError where promise or proof does not hold, ProblemError (`not-logged-yet`) where
+    no proof came in time.
     """
-    leaf = promised_leaf(answer)
+    promise = promised(answer, trust)
     text = _awaited(client, answer.id, wait, sleep)
-    return verify_proof(answer.id, leaf, text, keys, witnesses=witnesses, quorum=quorum)
+    own = trust.log_keys if keys is None else keys
+    return verify_proof(answer.id, promise.leaf, text, own, witnesses=witnesses, quorum=quorum)
 
 
 def _awaited(client: Calls, entry: str, wait: float, sleep: Callable[[float], None]) -> str:
@@ -93,19 +98,17 @@ def _awaited(client: Calls, entry: str, wait: float, sleep: Callable[[float], No
         waited += step
 
 
-def promised_leaf(answer: Answered) -> bytes:
-    """Return the hash of the entry that an answer promises. Raises UnprovedError where its promise is another's.
+def promised(answer: Answered, trust: Trust) -> Promise:
+    """Return the promise of an answer, signed by a receipt key of the bundle.
 
-    The promise came over the server's own connection; its signature is for others, and is not verified here.
+    Raises UnprovedError where nobody trusted signed it, or where it is another entry's.
     """
-    try:
-        claims = json.loads(_unb64u((answer.promise or "").split(".")[1]))
-        entry, leaf = claims["id"], _unb64u(claims["leaf"])
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError):
-        raise MisuseError("the answer carries no promise", "Hand in a new answer of a check-in as it came.") from None
-    if entry != answer.id or len(leaf) != HASH_BYTES:
+    if not answer.promise:
+        raise MisuseError("the answer carries no promise", "Hand in a new answer of a check-in as it came.")
+    found = verify_promise(answer.promise, trust)
+    if found.entry != answer.id:
         raise UnprovedError("the answer's promise is for another entry")
-    return leaf
+    return found
 
 
 def verify_proof(
@@ -130,13 +133,15 @@ def verify_proof(
         verify_inclusion(leaf, index, checkpoint.size, path, checkpoint.root)
     except NoteError as error:
         raise UnprovedError(str(error)) from None
-    return _proved(entry, index, checkpoint, needed, proof)
+    return _proved(
+        ProvedEntry(entry, leaf, index, checkpoint.size, checkpoint.origin, checkpoint.witnesses, proof), needed
+    )
 
 
-def _proved(entry: str, index: int, checkpoint: Checkpoint, needed: int, proof: str) -> ProvedEntry:
-    if len(checkpoint.witnesses) < needed:
-        raise UnprovedError(f"{len(checkpoint.witnesses)} of the witnesses cosigned, and {needed} are needed")
-    return ProvedEntry(entry, index, checkpoint.size, checkpoint.origin, checkpoint.witnesses, proof)
+def _proved(found: ProvedEntry, needed: int) -> ProvedEntry:
+    if len(found.witnesses) < needed:
+        raise UnprovedError(f"{len(found.witnesses)} of the witnesses cosigned, and {needed} are needed")
+    return found
 
 
 def _keys(texts: Sequence[str]) -> list[NoteKey]:
@@ -186,7 +191,3 @@ def _climb(number: int, last: int, path: Sequence[bytes]) -> Iterator[tuple[byte
         number, last = number >> 1, last >> 1
     if last != 0:
         raise NoteError("the proof is too short")
-
-
-def _unb64u(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from yunju_client import MisuseError, UnprovedError, errors, prove, verify_proof
+from yunju_client import MisuseError, UnprovedError, errors, prove, read_trust, verify_proof
 from yunju_client.notes import NoteError, NoteKey
-from yunju_client.proving import promised_leaf, verify_inclusion
+from yunju_client.proving import verify_inclusion
 
 from audit.tree.place import Cosigned
 from audit.tree.proofs import LogReader
@@ -23,6 +23,7 @@ from ledger.leaf import leaf_hash
 from tests.audit.builders import ORIGIN, a_published_log
 from tests.audit.test_http import LoggedWorld
 from tests.client.parties import Parties
+from tests.verifier.world import Signers
 from tests.web.test_promises import SIZE, altered
 
 VECTORS = os.environ.get("VECTORS")
@@ -55,6 +56,17 @@ def own_keys(parties) -> list[str]:
     return [key.vkey for key in parties.world.log_world.keys]
 
 
+def trust(parties):
+    """What the bundle says that the server publishes, held to the root that the test itself made."""
+    document = (parties.world.published / "trust-bundle.jwt").read_text()
+    return read_trust(document, Signers.root.kid, parties.world.clock.now().timestamp())
+
+
+def proved_by(parties, gym, use, keys, **more):
+    """The proof of a use, by keys of the log that are named here."""
+    return prove(gym, use, trust(parties), keys=keys, **more)
+
+
 def witness(parties, name: str = "auditor.example/w1") -> str:
     """Have a witness cosign what is published; its key."""
     place, cosigner = parties.world.log_world.home.place, Cosigner(name, Ed25519Signer.generate())
@@ -67,10 +79,10 @@ def test_a_check_in_is_proved_by_either_key_of_the_log(parties, gym, use):
     """From the answer as it came; what was verified is kept, and verified again without the server."""
     assert parties.world.sequence() == 1
     for keys in ([one] for one in own_keys(parties)):
-        proved = prove(gym, use, keys)
+        proved = proved_by(parties, gym, use, keys)
         assert (proved.entry, proved.index, proved.size, proved.origin) == (use.id, 0, 1, ORIGIN)
         assert proved.witnesses == ()
-        assert verify_proof(use.id, promised_leaf(use), proved.proof, keys) == proved
+        assert verify_proof(use.id, proved.leaf, proved.proof, keys) == proved
 
 
 def test_a_proof_is_waited_for_as_the_server_asks_and_not_for_ever(parties, gym, use):
@@ -82,13 +94,13 @@ def test_a_proof_is_waited_for_as_the_server_asks_and_not_for_ever(parties, gym,
         if len(slept) == 3:
             parties.world.sequence()
 
-    assert prove(gym, use, own_keys(parties), sleep=sleep).index == 0
+    assert proved_by(parties, gym, use, own_keys(parties), sleep=sleep).index == 0
     assert slept == [2.0] * 3
     parties.world.clock.advance(timedelta(hours=3))
     shown = parties.world.card("gold", Form.PRINT).shown()
     fresh = gym.check_in(presentation=shown, service="gym-visit", id_checked=True, point="gym")
     with pytest.raises(errors.ProblemError) as never:
-        prove(gym, fresh, own_keys(parties), wait=10, sleep=slept.append)
+        proved_by(parties, gym, fresh, own_keys(parties), wait=10, sleep=slept.append)
     assert never.value.code == "not-logged-yet"
     assert sum(slept[3:]) <= 10
 
@@ -97,16 +109,16 @@ def test_witnesses_are_counted_and_a_missing_one_is_refused(parties, gym, use):
     """One where any is named; `quorum` for more. An unknown witness is none, and a spoilt cosignature refuses all."""
     parties.world.sequence()
     seen, unseen = witness(parties), Cosigner("other.example/w", Ed25519Signer.generate()).key.vkey
-    proved = prove(gym, use, own_keys(parties), witnesses=[seen, unseen])
+    proved = proved_by(parties, gym, use, own_keys(parties), witnesses=[seen, unseen])
     assert [(one.name, one.at) for one in proved.witnesses] == [("auditor.example/w1", 7)]
     for others, quorum in (([unseen], None), ([seen, unseen], 2)):
         with pytest.raises(UnprovedError, match="cosigned"):
-            prove(gym, use, own_keys(parties), witnesses=others, quorum=quorum)
+            proved_by(parties, gym, use, own_keys(parties), witnesses=others, quorum=quorum)
     with pytest.raises(MisuseError, match="too few"):
-        prove(gym, use, own_keys(parties), witnesses=[seen, seen], quorum=2)
+        proved_by(parties, gym, use, own_keys(parties), witnesses=[seen, seen], quorum=2)
     later = proved.proof.replace("auditor.example/w1", "auditor.example/w2")
     with pytest.raises(UnprovedError):
-        verify_proof(use.id, promised_leaf(use), later, own_keys(parties), witnesses=[seen])
+        verify_proof(use.id, proved.leaf, later, own_keys(parties), witnesses=[seen])
 
 
 def test_an_answer_whose_promise_is_anothers_proves_nothing(parties, gym, use):
@@ -114,10 +126,13 @@ def test_an_answer_whose_promise_is_anothers_proves_nothing(parties, gym, use):
     parties.world.sequence()
     other = replace(use, id="00-000009")
     with pytest.raises(UnprovedError, match="another entry"):
-        prove(gym, other, own_keys(parties))
-    for promise in (None, "", "a.b.c", "nonsense"):
+        proved_by(parties, gym, other, own_keys(parties))
+    for promise in (None, ""):
         with pytest.raises(MisuseError, match="no promise"):
-            prove(gym, replace(use, promise=promise), own_keys(parties))
+            proved_by(parties, gym, replace(use, promise=promise), own_keys(parties))
+    for promise in ("a.b.c", "nonsense", "."):
+        with pytest.raises(UnprovedError, match="not signed"):
+            proved_by(parties, gym, replace(use, promise=promise), own_keys(parties))
 
 
 def test_a_server_that_proves_another_entry_is_found_out(parties, gym, use):
@@ -133,7 +148,7 @@ def test_keys_that_cannot_be_used_are_the_programs_fault(parties, gym, use, keys
     """Told apart from a proof that does not hold; nobody is trusted by default."""
     parties.world.sequence()
     with pytest.raises(MisuseError):
-        prove(gym, use, keys)
+        proved_by(parties, gym, use, keys)
 
 
 def test_the_keys_are_those_that_the_server_writes(parties):
