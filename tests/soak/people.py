@@ -15,9 +15,8 @@ from issuer.applications.records import find
 from issuer.register.errors import RefusedError
 from tests.issuer.applying import handed_in
 from tests.soak.journal import Journal, Operation
-from tests.soak.town import Phone, Town
+from tests.soak.town import Phone, Town, identity_of
 from tests.verifier.machine import Answer, identifier
-from web.seeding import demo_identity
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 DONE = frozenset({"done"})
@@ -128,7 +127,7 @@ class Office:
         person = {
             "name": "何嘉欣",
             "id_type": "resident-id",
-            "id_number": demo_identity(number),
+            "id_number": identity_of(number),
             "phone": "13800000099",
         }
         body = {"channel": "province", "receipt": receipt, "person": person, "ground": "gold-6", "employer": "某单位"}
@@ -145,7 +144,7 @@ class Office:
         """An application with all papers: claim, tick, pass on, approve or refuse; each by the page's own form."""
         desk, at = self.town.machine.desk, self.town.machine.now().replace(microsecond=0)
         try:
-            made = handed_in(desk, at=at, number=demo_identity(self.town.new_number()))
+            made = handed_in(desk, at=at, number=identity_of(self.town.new_number()))
             papers = [paper.key for paper in find(desk, made).papers]
         except (OSError, OperationalError, RefusedError):  # this office's own disk may be full as well
             return

@@ -20,9 +20,9 @@ from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.accounts.builders import opened
+from tests.issuer.builders import resident_id
 from tests.verifier.machine import BY, Answer, Device, Machine, identifier
 from tests.waiting import until
-from web.seeding import demo_identity
 
 PASSWORD = "correct horse battery"
 
@@ -60,6 +60,11 @@ class Phone:
         return self.town.machine.send(method, path, headers=headers, raw=data)
 
 
+def identity_of(number: int) -> str:
+    """Return the resident ID of one of 90,000 people, who do not exist."""
+    return resident_id(birth=f"19{number // 900 % 100:02d}0307", sequence=number % 900 + 1)
+
+
 def subject_of(token: str) -> str:
     """Return the `sub` that a card's token names."""
     from edge.encoding import unb64u
@@ -88,7 +93,7 @@ class Town:
     def open(self) -> None:
         """Register the holders, serve, enrol the phones over HTTP, and wait until a first entry is in the log."""
         machine, half = self.machine, self._holders // 2
-        numbers = iter(range(1, 900))
+        numbers = iter(range(1, 90_000))
         made = [self._holder(next(numbers)) for _ in range(half)]
         self.printed = [self._print(holder) for holder in made]
         self.revoked = self._revoked(next(numbers))
@@ -106,7 +111,7 @@ class Town:
 
     def _holder(self, number: int) -> str:
         tier = ("silver", "gold", "diamond")[number % 3]
-        return self.machine.holder(tier=tier, number=demo_identity(number))
+        return self.machine.holder(tier=tier, number=identity_of(number))
 
     def _print(self, holder: str) -> str:
         return issue(self.machine.desk.quiet(), holder, Form.PRINT, by=BY, at=self.machine.now()).token
@@ -121,7 +126,7 @@ class Town:
         holder = self._holder(number)
         code = make_code(self.machine.desk, holder, by=BY, at=self.machine.now()).code
         phone = Phone(self, FileSigner.generate())
-        body = {"code": code, "id_last4": demo_identity(number)[-4:], "jwk": public_jwk(phone.signer.public_key)}
+        body = {"code": code, "id_last4": identity_of(number)[-4:], "jwk": public_jwk(phone.signer.public_key)}
         answer = phone.call("POST", "/v1/wallet/enrolments", body, identifier(), bare=True)
         assert answer.status == 201, answer.body
         phone.token = answer.json["card"]
