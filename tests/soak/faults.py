@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from tests.parts import part
-from tests.soak.journal import Trouble
+from tests.soak.journal import FORM_OVER, Trouble
 from tests.soak.redis_pair import Pair
 from tests.soak.town import Town
 
@@ -138,7 +138,7 @@ class Faults:
     def clock_jump(self) -> None:
         """The clock goes ahead and comes back: partitions that saw the later time refuse until it is reached."""
         ahead = self.random.choice((3.0, 5.0))
-        codes = ("clock-skew", "unavailable")
+        codes = ("clock-skew", "unavailable", FORM_OVER)
         with self._while(f"clock {ahead:.0f} s ahead and back", *codes):
             self.time.move(ahead)
             time.sleep(2)

@@ -13,13 +13,15 @@ from tests.verifier.machine import Answer, identifier
 
 PATIENCE_S = 8.0
 """How long a client tries again before it goes on to other work; what is left open is settled at the end."""
+FORM_OVER = "form-over"
+"""A page's form from a time that has not come yet, because the clock was set back: a person opens it again."""
 RETRIED = frozenset({429, 502, 503, 504})
 """docs/integrators.md, Retries: these, and a lost answer, allow the same call again under the same operation id."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """One answer of 500 and above, or one that never came: when, to what, and what was said."""
+    """One answer that a fault must explain, or one that never came: when, to what, and what was said."""
 
     at: float
     path: str
@@ -126,7 +128,7 @@ class Journal:
         """Count an answer, and keep what was wrong with it."""
         with self.lock:
             self.statuses[status] += 1
-            if status == 0 or status >= 500:
+            if status == 0 or status >= 500 or code:
                 self.troubles.append(Trouble(time.monotonic(), path, status, code))
 
     def settle(self, seconds: float = 60.0) -> list[Operation]:

@@ -154,7 +154,7 @@ def judge_log(verdict: Verdict, town: Town, leaves: list[Leaf]) -> None:
 
 
 def judge_troubles(verdict: Verdict, troubles: list[Trouble], faults: list[Fault]) -> None:
-    """Each answer of 500 and above comes of a fault that explains it; the rest is wrong, and named."""
+    """Each answer of 500 and above, and each form refused as over, comes of a fault that explains it."""
     told: Counter[str] = Counter()
     for one in troubles:
         by = next((fault.name for fault in faults if fault.covers(one)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from http.client import HTTPException
@@ -14,10 +15,14 @@ from edge.instants import rfc3339
 from issuer.applications.records import find
 from issuer.register.errors import RefusedError
 from tests.issuer.applying import handed_in
-from tests.soak.journal import Journal, Operation
+from tests.soak.journal import FORM_OVER, Journal, Operation
 from tests.soak.town import Phone, Town, identity_of
-from tests.verifier.machine import Answer, identifier
+from tests.verifier.machine import ROOT, Answer, identifier
 
+WORDS = {
+    name: json.loads((ROOT / f"web/translations/pages/{name}.zh.json").read_text("utf-8"))
+    for name in ("office", "staff")
+}
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 DONE = frozenset({"done"})
 
@@ -159,14 +164,26 @@ class Office:
                 self.decided[made] = {"approve": "approved", "refuse": "refused"}[advice]
 
     def _act(self, who: str, application: str, name: str, **values: str) -> bool:
-        """Send one form of the application's page; True when its answer was the redirection that follows an act."""
-        path = f"/office/applications/{application}"
+        """Send one form of the application's page; True when the next page says that it was done."""
+        path, about = f"/office/applications/{application}", f"/office/applications/…/{name}"
 
         def call(_: str) -> Answer:
-            return self._form(self._desks[who], path, name, values)
+            answer = self._form(self._desks[who], path, name, values)
+            if answer.status == 400 and WORDS["staff"]["fault.form"] in answer.body.decode("utf-8", "replace"):
+                self.journal.note(about, 400, FORM_OVER)
+                return self._form(self._desks[who], path, name, values)
+            return answer
 
-        made = self.journal.do(Operation("office", f"/office/applications/…/{name}", call, DONE))
-        return made.answer is not None and made.answer.headers.get("location") == path
+        made = self.journal.do(Operation("office", about, call, DONE))
+        return made.told == "done" and self._says(self._desks[who], path, WORDS["office"][f"office.done.{name}"])
+
+    @staticmethod
+    def _says(client: httpx.Client, path: str, notice: str) -> bool:
+        """Read the page that follows an act. Where it does not come, nobody was told that the act was done."""
+        try:
+            return notice in client.get(path).text
+        except httpx.HTTPError:
+            return False
 
     @staticmethod
     def _form(client: httpx.Client, path: str, name: str, values: dict[str, str]) -> Answer:
