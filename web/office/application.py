@@ -5,7 +5,8 @@ It also has the acts on the application.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -18,7 +19,7 @@ from cards.typed import plain
 from edge.http import request_instant
 from issuer.applications import attaching, deciding, office, records, service
 from issuer.applications.letters import application_form, decision_letter
-from issuer.applications.papers import requirements
+from issuer.applications.papers import Lack, LackKind, requirements
 from issuer.applications.records import Application
 from issuer.applications.states import Objection, OfficePerson, State, review_objection
 from issuer.applications.thresholds import try_limb
@@ -125,6 +126,7 @@ def _page(
         tried=try_limb(limb, found.content.known_facts(), today),
         lacking=texts,
         missing=len(lacking),
+        unlooked=_unlooked(lacking),
         duplicates=office.duplicates(issuer, found),
         history=records.history(issuer, found.id),
         supplement=office.suggested_supplement(issuer, found, at),
@@ -135,6 +137,13 @@ def _page(
         form=StaffForm(),
         may=_permitted(pages, found, person),
     )
+
+
+def _unlooked(lacking: Sequence[Lack]) -> Mapping[str, int]:
+    """Return how many checks wait at each paper that lacks nothing else: the file is there, nobody ticked it yet."""
+    waiting = Counter(one.key for one in lacking if one.kind is LackKind.CHECK)
+    others = {one.key for one in lacking if one.kind is not LackKind.CHECK}
+    return {key: count for key, count in waiting.items() if key not in others}
 
 
 def _permitted(pages: OfficePages, found: Application, person: OfficePerson) -> Mapping[str, object]:
