@@ -72,6 +72,30 @@ def test_papers_of_a_platforms_application_are_attached_on_its_page(site, office
     assert [file.key for file in find(site.office.desk, made).files] == ["contract"]
 
 
+def paper_on(page, key):
+    """What a page says of one paper."""
+    part = page.partition(f'id="{key}"')[2].partition('<div class="paper')[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part))
+
+
+def test_a_paper_that_is_there_is_not_called_missing_before_somebody_looked(site, officer):
+    """Without a file it is missing; with one it waits to be looked at; an officer who ticked it has it in order."""
+    made = told_by_platform(site, 732)
+    path = f"/office/applications/{made}"
+    officer.send(f"{path}/claim", form=path)
+    assert "缺" in paper_on(officer.get(path).get_data(as_text=True), "contract")
+    told = {"paper": "contract", "begins": "2026-01-01", "ends": "2028-12-31"}
+    officer.send(f"{path}/attach", form=path, **told, file=(BytesIO(pdf()), "a.pdf"))
+    page = officer.get(path).get_data(as_text=True)
+    assert "待核验" in paper_on(page, "contract")
+    assert " 缺 " not in paper_on(page, "contract")
+    assert "2 处待核验" in text_of(officer.get(path))
+    officer.send(f"{path}/check", form=path, paper="contract", check_0="yes", check_1="yes")
+    page = officer.get(path).get_data(as_text=True)
+    assert "已核验" in paper_on(page, "contract")
+    assert "待核验" not in paper_on(page, "contract")
+
+
 def test_cards_that_end_soon_stand_in_the_list_with_their_notice(site, officer):
     """Not told yet, then waiting: the office sees whom it has to call."""
     desk, at = site.office.desk, site.clock.now().replace(microsecond=0)
