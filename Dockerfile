@@ -53,7 +53,7 @@ ENV YUNJU_SURFACES=verifier,counter,wallet,audit
 # --target issuer: the office and the card keys.
 FROM base AS issuer
 COPY --from=build /build /srv/yunju
-ENV YUNJU_SURFACES=issuer
+ENV YUNJU_SURFACES=issuer,office
 
 # --target worker: the background work of all surfaces.
 FROM base AS worker

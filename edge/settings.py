@@ -71,6 +71,7 @@ class Settings:
     witnesses: Path | None
     audit_rules: Path | None
     base_url: str
+    office_url: str | None
     status_ttl: int
     secret_file: Path
     given_secret: Secret | None
@@ -90,6 +91,11 @@ class Settings:
     def serves(self, surface: str) -> bool:
         """Return whether this process serves a surface of values.SURFACES."""
         return surface in self.surfaces
+
+    @property
+    def staff_url(self) -> str:
+        """The address at which people sign in at this process: the office's at an issuer apart, if it has its own."""
+        return self.base_url if self.office_url is None or self.serves("verifier") else self.office_url
 
     def secret(self) -> bytes:
         """Return the server's secret for keyed hashes, and make its file if it is absent. Raises SettingsError if
@@ -198,6 +204,9 @@ _SETTINGS = (
             "A file (TOML) of opening hours and of the thresholds from which auditors are shown an anomaly.", Path),
     Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000",
             "The address that clients use, without a path; `https` except on this machine.", values.base_url),
+    Setting("YUNJU_OFFICE_URL", "office_url", None,
+            "The office's address, where a front serves issuer and verifiers at two (docs/deployment.md); unset, there "
+            "is one.", values.base_url),
     Setting("YUNJU_STATUS_TTL", "status_ttl", "300",
             "Seconds after which a published status list is fetched again, 10 to 3600.", values.status_ttl),
     Setting("YUNJU_SECRET_FILE", "secret_file", "{var}/secret",

@@ -102,34 +102,37 @@ def test_the_dashboard_is_one_that_grafana_takes() -> None:
     assert all(target["expr"] for panel in board["panels"] for target in panel["targets"])
 
 
-def test_the_pod_runs_both_processes_locked_down() -> None:
+@pytest.mark.parametrize(("file", "rooms"), [("verifier", ["accounts", "verifier"]), ("issuer", ["accounts"])])
+def test_the_pod_runs_both_processes_locked_down(file: str, rooms: list[str]) -> None:
     """Web workers and background work share the data and nothing else of the node."""
-    parts = list(yaml.safe_load_all((DEPLOY / "k8s/verifier.yaml").read_text(encoding="utf-8")))
+    parts = list(yaml.safe_load_all((DEPLOY / f"k8s/{file}.yaml").read_text(encoding="utf-8")))
     (pods,) = [part["spec"]["template"]["spec"] for part in parts if part["kind"] == "StatefulSet"]
     assert pods["securityContext"]["runAsNonRoot"] is True
     web, work = pods["containers"]
     assert work["command"] == ["python", "-m", "ops", "work"]
     assert web["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert [one["command"][2:] for one in pods["initContainers"]] == [["accounts", "init"], ["verifier", "init"]]
+    assert [one["command"][2:] for one in pods["initContainers"]] == [[room, "init"] for room in rooms]
     for one in (web, work, *pods["initContainers"]):
         assert one["securityContext"]["readOnlyRootFilesystem"] is True
         assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert {"name": "data", "mountPath": "/data"} in one["volumeMounts"]
+        assert {mount["name"] for mount in one["volumeMounts"]} <= {"data", *(each["name"] for each in pods["volumes"])}
 
 
 KUBERNETES = ("1.30", "1.34", "the latest")
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_the_pods_are_valid_for_kubernetes(version: str) -> None:
+def test_the_objects_are_valid_for_kubernetes(version: str) -> None:
     """Every object by Kubernetes' own schemas, unknown members refused; a slip in a name is known to be found."""
     import kubernetes_validate  # its grammars take seconds to read: no other test pays for them
 
     version = kubernetes_validate.latest_version() if version == "the latest" else version
-    parts = list(yaml.safe_load_all((DEPLOY / "k8s/verifier.yaml").read_text(encoding="utf-8")))
-    assert len(parts) >= 3
-    for one in parts:
-        kubernetes_validate.validate(one, version, strict=True)
+    for file, count in (("issuer", 3), ("ingress", 1), ("verifier", 3)):
+        parts = list(yaml.safe_load_all((DEPLOY / f"k8s/{file}.yaml").read_text(encoding="utf-8")))
+        assert len(parts) == count
+        for one in parts:
+            kubernetes_validate.validate(one, version, strict=True)
     (pods,) = [one for one in parts if one["kind"] == "StatefulSet"]
     pods["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):

@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from issuer.publishing.setup import set_up
 from issuer.register.issuer import open_issuer
+from tests.web.composition import GIVEN, composed
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = re.compile(r"https?://(?!127\.0\.0\.1|issuer:)[\w.-]+|\b[\w-]+(\.[\w-]+)*\.(com|org|net|io|cn)\b")
@@ -47,9 +47,14 @@ def values(name: str, stage: str = "base") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, dict[str, object]]:
-    """The services of compose.yaml."""
-    return yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    """The services of compose.yaml, as Docker Compose understands them."""
+    return composed(tmp_path_factory.mktemp("composed"))
+
+
+def volumes(service: dict) -> list[tuple[str, str, bool]]:
+    """What a service sees: the volume or file, where, and whether it may only read."""
+    return [(one["source"].removeprefix("/"), one["target"], one.get("read_only", False)) for one in service["volumes"]]
 
 
 def test_base_image_is_an_argument() -> None:
@@ -171,19 +176,24 @@ def test_build_context_holds_no_data() -> None:
     assert all((ROOT / name).exists() for name in let_in)
 
 
-def test_each_service_gives_up_privileges(services: dict[str, dict[str, object]]) -> None:
-    """Read-only, no capability, no new privileges, and a data volume of its own."""
+def test_each_service_gives_up_privileges(services: dict[str, dict]) -> None:
+    """Read-only, no capability, no new privileges, no root, and a data volume of its own."""
     data = []
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        data += [volume.split(":")[0] for volume in service["volumes"] if volume.endswith(":/data")]
-    assert sorted(data) == ["issuer-data"] * 2 + ["verifier-data"] * 2, "a part shares its data with its own work alone"
+        built = "build" in service  # ours, whose image names its user
+        assert built or not service["user"].startswith("0"), name
+        data += [source for source, target, _ in volumes(service) if target == "/data"]
+    assert sorted(data) == [
+        "issuer-data", "issuer-data", "redis-data", "redis-replica-data",
+        "verifier-a-data", "verifier-a-data", "verifier-b-data",
+    ], "a part shares its data with its own work alone"  # fmt: skip
 
 
-@pytest.mark.parametrize("part", ["issuer", "verifier"])
-def test_each_part_has_its_background_work_beside_it(services: dict[str, dict[str, object]], part: str) -> None:
+@pytest.mark.parametrize("part", ["issuer", "verifier-a"])
+def test_each_part_has_its_background_work_beside_it(services: dict[str, dict], part: str) -> None:
     """The same settings and data as its web workers, another command, a health check of its own."""
     web, work = services[part], services[f"{part}-work"]
     assert work["command"] == ["python", "-m", "ops", "work"]
@@ -201,42 +211,39 @@ def test_units_run_apart_without_privileges(unit: str) -> None:
         assert line in text.splitlines()
 
 
-def test_ports_are_published_on_loopback_only(services: dict[str, dict[str, object]]) -> None:
-    """TLS ends in front of the service; nothing is open to the network by default."""
-    ports = [port for service in services.values() for port in service.get("ports", ())]
-    assert ports
-    assert all(port.startswith("127.0.0.1:") for port in ports)
-    assert len(set(ports)) == len(ports)
+def test_ports_are_published_on_loopback_only(services: dict[str, dict]) -> None:
+    """TLS ends at the front; nothing else is reached from outside, and nothing is open to the network by default."""
+    ports = {name: service["ports"] for name, service in services.items() if service.get("ports")}
+    assert set(ports) == {"front"}
+    assert [port["host_ip"] for port in ports["front"]] == ["127.0.0.1"]
 
 
-def test_verifier_has_no_register_and_reads_published_documents_only(services: dict[str, dict[str, object]]) -> None:
-    """The verifier's machine gets the signed documents read-only, and the issuer's data not at all."""
-    verifier = services["verifier"]
-    assert "published:/published:ro" in verifier["volumes"]
-    assert not any(volume.startswith("issuer") for volume in verifier["volumes"])
+@pytest.mark.parametrize("name", ["verifier-a", "verifier-a-work", "verifier-b"])
+def test_verifier_has_no_register_and_reads_published_documents_only(services: dict[str, dict], name: str) -> None:
+    """The verifiers get the signed documents read-only, and of the issuer's data and passwords nothing at all."""
+    verifier = services[name]
+    assert ("published", "/published", True) in volumes(verifier)
+    assert not any(source.startswith("issuer") for source, _, _ in volumes(verifier))
     assert "issuer" not in verifier["environment"]["YUNJU_SURFACES"].split(",")
+    assert "YUNJU_REGISTER_URL" not in verifier["environment"]
+    assert GIVEN["ISSUER_DATABASE_PASSWORD"] not in str(verifier)
 
 
-def environment_of(service: dict[str, object], folder: Path) -> dict[str, str]:
-    """A service's settings as compose hands them over, with what the operator gives and the image's own folder."""
-    given = {
-        name: re.sub(r"\$\{\w+:\?[^}]*\}", "https://card.test", value) for name, value in service["environment"].items()
-    }
-    return given | {"YUNJU_VAR": str(folder), "YUNJU_PUBLISHED": str(folder / "published")}
-
-
-@pytest.mark.parametrize("part", ["issuer", "issuer-work", "verifier", "verifier-work"])
+@pytest.mark.parametrize("name", ["issuer", "issuer-work", "verifier-a", "verifier-a-work", "verifier-b"])
 def test_each_service_starts_with_the_settings_of_the_file(
-    services: dict[str, dict[str, object]], part: str, tmp_path: Path
+    services: dict[str, dict], name: str, tmp_path: Path
 ) -> None:
-    """No value is refused, and none contradicts another."""
-    assert load_settings(environment_of(services[part], tmp_path)).base_url == "https://card.test"
+    """No value is refused, and none contradicts another; the office signs in at its own address."""
+    given = services[name]["environment"] | {"YUNJU_VAR": str(tmp_path), "YUNJU_PUBLISHED": str(tmp_path / "published")}
+    settings = load_settings(given)
+    assert settings.base_url == "https://card.test"
+    assert settings.staff_url == ("https://office.card.test" if name.startswith("issuer") else "https://card.test")
 
 
-def test_the_verifier_asks_the_issuer_beside_it(services: dict[str, dict[str, object]]) -> None:
+def test_the_verifier_asks_the_issuer_beside_it(services: dict[str, dict]) -> None:
     """What only the register knows (bookings by number, photos) is asked at the issuer's service and port, no other."""
-    asked = urlsplit(services["verifier"]["environment"]["YUNJU_ISSUER_URL"])
-    assert services["verifier"]["environment"]["YUNJU_PLAIN_HOSTS"] == asked.hostname
+    asked = urlsplit(services["verifier-a"]["environment"]["YUNJU_ISSUER_URL"])
+    assert services["verifier-a"]["environment"]["YUNJU_PLAIN_HOSTS"] == asked.hostname
     assert "issuer" in services[asked.hostname]["environment"]["YUNJU_SURFACES"].split(",")
     assert any(f"0.0.0.0:{asked.port}" in command for command in values("CMD"))
 

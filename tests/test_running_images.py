@@ -3,6 +3,7 @@
 `make images` builds them and runs this file. IMAGES names a folder in which they were built already (its `images`).
 """
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.province import resident_id
 from tests.images import Image, Store
 from tests.parts import part
 
@@ -32,6 +34,7 @@ for path in ('/healthz', '/readyz', '/counter', '/office'):
     print(path, a.status)
 "
 code=$?
+[ -z "$THEN" ] || python -c "$THEN" || code=7
 kill -TERM $server; wait $server
 exit $code
 """
@@ -178,6 +181,91 @@ def test_the_workers_image_works_by_itself(images: dict[str, Image], data: Path)
     done = image.run("sh", "-c", script, "work", *image.config["Cmd"], data=data, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     assert image.config["Healthcheck"]["Test"][1:] == ["python", "-m", "ops", "work", "--status"]
+
+
+CHECKS_IN = """
+import http.client, json, os
+from edge.clock import SystemClock
+from edge.encoding import b64u
+from keys.dpop import build_proof
+from keys.jwk import public_jwk
+from keys.signer import FileSigner
+signer, base = FileSigner.generate(), os.environ['YUNJU_BASE_URL']
+def send(path, value, token=None, **headers):
+    data, operation = json.dumps(value).encode(), headers.get('Idempotency-Key')
+    proof = build_proof(signer, 'POST', base + path, data, token, SystemClock().now(), operation=operation)
+    given = {'Content-Type': 'application/json', 'DPoP': proof, **headers}
+    if token: given['Authorization'] = 'DPoP ' + token
+    c = http.client.HTTPConnection('127.0.0.1', 8000, timeout=60); c.request('POST', path, data, given)
+    a = c.getresponse(); return a.status, json.loads(a.read())
+code = json.loads(os.environ['DEVICE'])['code']
+status, made = send('/v1/devices/enrolments', {'code': code, 'jwk': public_jwk(signer.public_key)})
+assert status == 201, made
+for card in (os.environ['CARD'], os.environ['CARD'][:-4] + 'AAAA'):
+    asked = {'presentation': card, 'service': 'steward-certificate', 'id_checked': True, 'reference': 'ZS-2026-0001'}
+    status, told = send('/v1/check-ins', asked, made['access_token'], **{'Idempotency-Key': b64u(os.urandom(16))})
+    print('check-in', status, told.get('outcome'), told.get('reason') or told.get('code'))
+"""
+
+
+ISSUING = {"YUNJU_BASE_URL": "https://card.test", "YUNJU_SURFACES": "issuer,office"}
+VERIFYING = ISSUING | {"YUNJU_SURFACES": "verifier,counter,wallet,audit", "YUNJU_ROOT": "/data/root.jwk"}
+
+
+def published_card(images: dict[str, Image], office: Path, data: Path) -> str:
+    """Let the issuer's image make its stores, admit the verifier's keys, issue a printed card and publish."""
+    issuer, verifier = images["issuer"], images["verifier"]
+
+    def run(line: str) -> str:
+        return ran(issuer, *line.split(), data=office, **ISSUING).stdout
+
+    run("issuer init --root-keys /data/root")
+    run("accounts init")
+    for purpose in ("receipt", "log"):
+        ran(verifier, "keys", "generate", purpose, data=data, **VERIFYING)
+        offer = ran(verifier, "keys", "offer", purpose, data=data, **VERIFYING)
+        (office / f"{purpose}.json").write_text(offer.stdout)
+        run(f"keys admit /data/{purpose}.json --kid {offer.stderr.split()[-1]}")
+    (office / "number").write_text(resident_id(7))
+    holder = json.loads(run("issuer holder add --name 周晓宁 --id-file /data/number --phone 13800138000 --json"))["id"]
+    run(f"issuer holder ground {holder} silver-6")
+    number = json.loads(run(f"issuer card issue {holder} --json"))["number"]
+    run("issuer publish --root-keys /data/root")
+    return run(f"issuer card qr {number} --format text").strip()
+
+
+def test_a_card_of_the_issuers_image_is_granted_by_the_verifiers_and_logged_by_the_workers(
+    images: dict[str, Image], tmp_path: Path, data: Path
+) -> None:
+    """Three images, two folders of data: one publishes, one grants on what was published, one signs the log."""
+    verifier, office = images["verifier"], tmp_path / "office"
+    office.mkdir(mode=0o700)
+    os.chown(office, 10001, 10001)
+    card = published_card(images, office, data)
+    shutil.copytree(office / "published", data / "published")
+    shutil.copy(office / "published/root.jwk", data)
+    for path in (data, *data.rglob("*")):
+        os.chown(path, 10001, 10001)
+    for room in ("accounts", "verifier"):
+        ran(verifier, room, "init", data=data, **VERIFYING)
+    line = "accounts device add --point hrss --no-operator --json"
+    device = ran(verifier, *line.split(), data=data, **VERIFYING).stdout
+    asked = {"HEALTH": verifier.config["Healthcheck"]["Test"][-1], "THEN": CHECKS_IN, "DEVICE": device, "CARD": card}
+    served = verifier.run("sh", "-c", SERVES, "serve", *verifier.config["Cmd"], data=data, **asked, **VERIFYING)
+    assert served.returncode == 0, served.stdout + served.stderr
+    said = [line for line in served.stdout.splitlines() if line.startswith("check-in")]
+    assert said == ["check-in 201 granted None", "check-in 201 denied bad-signature"], served.stdout + served.stderr
+    signed = data / "log-checkpoint/state.json"
+    assert not signed.exists(), "the verifier's web workers sign no checkpoint"
+    ran(images["worker"], "ops", "work", "--once", data=data, **VERIFYING)
+    assert signed.exists(), "the worker's image signed the log's first checkpoint"
+
+
+def ran(image: Image, *words: str, data: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m …` in an image; it must end well."""
+    done = image.run("python", "-m", *words, data=data, **settings)
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done
 
 
 @pytest.mark.parametrize("target", TARGETS)

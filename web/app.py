@@ -59,7 +59,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     authenticate = Authenticator(
         accounts,
         clock,
-        (settings.base_url,),
+        tuple(dict.fromkeys((settings.base_url, settings.staff_url))),
         trusted_proxies=settings.trusted_proxies,
         departments=programme.points_of_departments(),
         limiter=Limiter(clock, open_shared(settings)),

@@ -5,7 +5,8 @@ The server makes both, without a script, so that they work in any browser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -57,6 +58,10 @@ class HomePages:
         self._programme = load_programme(settings.programme)
         self._wording = load_page_wording()
         self._secure = settings.base_url.startswith("https://")
+        # Behind a front, an issuer apart serves these: the first at this address, the second at the office's own
+        self._beside: dict[str, str] = {}
+        if settings.office_url is not None and not settings.serves("issuer"):
+            self._beside = {"/apply": "/apply", "/office": f"{settings.office_url}/office"}
 
     def blueprint(self) -> Blueprint:
         """Return the blueprint of the first page."""
@@ -71,7 +76,7 @@ class HomePages:
             "grounds": sum(ground.tier is not None for ground in programme.grounds.values()),
             "by_decision": any(ground.tier is None for ground in programme.grounds.values()),
         }
-        response = self._page("home", tiers=tiers_told(programme), staff=served(STAFF), **told)
+        response = self._page("home", tiers=tiers_told(programme), staff=served(STAFF, self._beside), **told)
         response.headers["Cache-Control"] = "no-cache"
         response.vary.add("Cookie")
         return response
@@ -86,7 +91,7 @@ class HomePages:
         return response
 
     def _page(self, template: str, **values: object) -> Response:
-        language, public = page_language(), served(PUBLIC)
+        language, public = page_language(), served(PUBLIC, self._beside)
         names = {entrance.name for entrance in public}
         text = flask.render_template(
             f"home/{template}.html",
@@ -106,10 +111,11 @@ class HomePages:
         return response
 
 
-def served(entrances: tuple[Entrance, ...]) -> list[Entrance]:
-    """Return the doors with a page in this process."""
-    rules = {rule.rule for rule in current_app.url_map.iter_rules()}
-    return [entrance for entrance in entrances if entrance.path in rules]
+def served(entrances: tuple[Entrance, ...], beside: Mapping[str, str]) -> list[Entrance]:
+    """Return the doors with a page in this process, or in the process beside it: `beside` has their addresses."""
+    here = {rule.rule: rule.rule for rule in current_app.url_map.iter_rules()}
+    places = {**beside, **here}
+    return [replace(entrance, path=places[entrance.path]) for entrance in entrances if entrance.path in places]
 
 
 def tiers_told(programme: Programme) -> list[dict[str, object]]:

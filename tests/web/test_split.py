@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from datetime import UTC, datetime
 
 import pytest
 
-from cards.programme.load import load_programme
 from cards.promise import PROMISE
-from cards.proof import sign_proof
-from edge.clock import SystemClock
-from edge.encoding import b64u
 from keys.bundle import verify_bundle
-from keys.dpop import build_proof
-from keys.jwk import public_jwk
 from keys.keyset import Purpose
-from keys.signer import FileSigner
 from keys.tokens import verify_with_keys
-from keys.wallet_proof import SignedCall, sign_wallet_proof
-from tests.verifier.machine import ROOT, free_port
-from tests.web.split import Front, Host, until
+from tests.verifier.machine import free_port
+from tests.web.split import Front, Host, Phone, Tablet, until
 from verifier.trust.issuer_relay import IssuerRelay
 
 pytestmark = pytest.mark.slow
-
-ID_NUMBER = "44011119800101001X"
-BAIYUN = ROOT / "cards" / "programmes" / "baiyun.toml"
 
 
 class District:
@@ -45,7 +32,7 @@ class District:
         self.verifier.environ["YUNJU_ISSUER_URL"] = f"http://127.0.0.1:{self.issuer.port}"
         self.told = self.verifier.command("verifier", "fetch").stdout
         self.verifier.start()
-        self.front = Front(folder / "front", self.port, self.issuer, self.verifier)
+        self.front = Front(folder / "front", self.port, self.issuer.port, [self.verifier.port])
 
     def _host(self, folder, surfaces) -> Host:
         folder.mkdir()
@@ -110,68 +97,6 @@ def phone(district):
 def tablet(district):
     """A tablet at a hospital desk, enrolled through the front."""
     return Tablet(district)
-
-
-class Phone:
-    """What the wallet page does, without a browser."""
-
-    def __init__(self, district) -> None:
-        self.district, self.signer, self.card = district, FileSigner.generate(), None
-        issuer = district.issuer
-        number = issuer.folder / "number.txt"
-        number.write_text(ID_NUMBER)
-        added = issuer.command(
-            "issuer", "holder", "add", "--name", "周晓宁", "--id-file", str(number), "--phone", "13800138000", "--json"
-        )
-        holder = json.loads(added.stdout)["id"]
-        issuer.command("issuer", "holder", "ground", holder, "silver-6")
-        self.code = json.loads(issuer.command("issuer", "card", "enrol", holder, "--json").stdout)["code"]
-        body = {"code": self.code, "id_last4": ID_NUMBER[-4:], "jwk": public_jwk(self.signer.public_key)}
-        self.enrolled = self.call("/v1/wallet/enrolments", body)
-        assert self.enrolled.status == 201, self.enrolled.body
-        self.card = self.enrolled.json["card"]
-
-    def call(self, path, value):
-        """Send one signed call to the one address."""
-        data = json.dumps(value).encode()
-        url = self.district.base + path
-        proof = sign_wallet_proof(self.signer, SignedCall("POST", url, data, self.card), datetime.now(UTC))
-        return self.district.front.send("POST", path, data, {"Wallet-Proof": proof})
-
-    def shown(self, *, whole=True):
-        """Return what the phone shows: the card and a proof, or the proof alone."""
-        proof = sign_proof(
-            self.signer,
-            card=self.card,
-            audience=load_programme(BAIYUN).audience,
-            proof_id=b64u(secrets.token_bytes(16)),
-            issued_at=datetime.now(UTC).replace(microsecond=0),
-        )
-        return f"{self.card}~{proof}" if whole else proof
-
-
-class Tablet:
-    """A tablet."""
-
-    def __init__(self, district) -> None:
-        self.district, self.signer = district, FileSigner.generate()
-        made = district.verifier.command("accounts", "device", "add", "--point", "hosp-2", "--no-operator", "--json")
-        data = json.dumps({"code": json.loads(made.stdout)["code"], "jwk": public_jwk(self.signer.public_key)}).encode()
-        path = "/v1/devices/enrolments"
-        proof = build_proof(self.signer, "POST", district.base + path, data, None, SystemClock().now())
-        answer = district.front.send("POST", path, data, {"DPoP": proof})
-        assert answer.status == 201, answer.body
-        self.token, self.root = answer.json["access_token"], answer.json.get("root")
-
-    def check_in(self, presentation):
-        """Check in for registration at the hospital."""
-        path = "/v1/check-ins"
-        data = json.dumps({"presentation": presentation, "service": "hospital-registration"}).encode()
-        operation, now = b64u(os.urandom(16)), SystemClock().now()
-        url = self.district.base + path
-        proof = build_proof(self.signer, "POST", url, data, self.token, now, operation=operation)
-        headers = {"Authorization": f"DPoP {self.token}", "DPoP": proof, "Idempotency-Key": operation}
-        return self.district.front.send("POST", path, data, headers)
 
 
 def test_a_card_of_the_issuer_is_granted_at_the_verifier(district, phone, tablet):

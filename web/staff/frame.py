@@ -70,7 +70,7 @@ class StaffFrame:
         self.settings = settings
         self.programme = programme
         self.authenticate = authenticate
-        self.party = RelyingParty.of(settings.base_url, programme.name.in_language(LANGUAGES[0]))
+        self.party = RelyingParty.of(settings.staff_url, programme.name.in_language(LANGUAGES[0]))
         self._wording = load_page_wording()
         self._doors: list[Door] = []
         self._keeping: set[str] = set()
@@ -79,10 +79,12 @@ class StaffFrame:
     def install(self, app: Flask) -> None:
         """Set up the forms' cookie: signed, unreadable for scripts, and sent only by pages of this site."""
         secure = self.authenticate.secure()
+        # Issuer and verifier behind one address have a secret each: neither reads, nor replaces, the other's cookie
+        name = "yunju_forms" if self.settings.serves("verifier") else "yunju_issuer_forms"
         app.extensions["staff"] = self
         app.secret_key = derive(self.settings.secret(), "forms")
         app.config |= {
-            "SESSION_COOKIE_NAME": "__Host-yunju_forms" if secure else "yunju_forms",
+            "SESSION_COOKIE_NAME": f"__Host-{name}" if secure else name,
             "SESSION_COOKIE_SECURE": secure,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",

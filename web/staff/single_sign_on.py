@@ -51,7 +51,7 @@ def add_single_sign_on(app: Flask, staff: StaffFrame, settings: Settings) -> Blu
     def organisation() -> ResponseReturnValue:
         session[_NEXT] = safe_next(request.args.get("next"), "")
         try:
-            return client.authorize_redirect(f"{settings.base_url}{BACK}")  # type: ignore[no-any-return]
+            return client.authorize_redirect(f"{settings.staff_url}{BACK}")  # type: ignore[no-any-return]
         except _FAULTS:
             return staff.fault(503, "sso.away")
 
