@@ -198,7 +198,7 @@ def test_each_part_has_its_background_work_beside_it(services: dict[str, dict], 
     web, work = services[part], services[f"{part}-work"]
     assert work["command"] == ["python", "-m", "ops", "work"]
     assert work["healthcheck"]["test"] == ["CMD", "python", "-m", "ops", "work", "--status"]
-    for shared in ("environment", "volumes", "image"):
+    for shared in ("environment", "volumes", "image", "build"):
         assert work[shared] == web[shared]
 
 
@@ -209,6 +209,16 @@ def test_units_run_apart_without_privileges(unit: str) -> None:
     assert ("-m ops work" if unit == "work" else "-m gunicorn --config gunicorn.conf.py wsgi:application") in text
     for line in ("User=yunju", "NoNewPrivileges=yes", "ProtectSystem=strict", "Restart=always", "UMask=0077"):
         assert line in text.splitlines()
+
+
+def test_each_service_runs_the_image_of_its_part(services: dict[str, dict]) -> None:
+    """The verifiers' has no line of the issuer's code; compose builds it by the target of the same name."""
+    built = {name: (one["image"], one["build"]["target"]) for name, one in services.items() if "build" in one}
+    assert len(built) == 5
+    for name, told in built.items():
+        part = name.partition("-")[0]
+        assert told == (f"yunju-{part}:local", part)
+    assert {target for _, target in built.values()} <= stages().keys()
 
 
 def test_ports_are_published_on_loopback_only(services: dict[str, dict]) -> None:

@@ -15,7 +15,10 @@ from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from tests.accounts import postgres
+from tests.hosts.province import ROOMS
 from tests.ledger.redis_servers import free_port
 from tests.parts import part
 from tests.verifier.machine import ROOT
@@ -45,6 +48,17 @@ def composed(folder: Path, **given: str) -> dict[str, dict]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
+
+
+class Near(Host):
+    """A machine whose operator's commands run in this process: there are some twenty, and each start takes a second."""
+
+    def command(self, *words: str, code: int = 0):
+        """Run `python -m …` there; returns click's result."""
+        room, *rest = words
+        done = CliRunner().invoke(ROOMS[room], rest, env=self.environ)
+        assert done.exit_code == code, f"{words}: {done.output}{done.exception}"
+        return done
 
 
 class Composition:
@@ -94,11 +108,11 @@ class Composition:
                   (place / "stream.log").read_text)  # fmt: skip
         return started
 
-    def _host(self, name: str) -> Host:
+    def _host(self, name: str) -> Near:
         """Return a machine with the settings of a service."""
         place = self.folder / name
         place.mkdir()
-        host = Host(place, {})
+        host = Near(place, {})
         self.ports[name] = host.port
         here = {f"{other}:{known}": f"127.0.0.1:{self.ports[other]}" for other, known in
                 (("postgres", 5432), ("redis", 6379), ("issuer", 8000))}  # fmt: skip
