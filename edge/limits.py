@@ -105,7 +105,7 @@ class RateLimit:
         taken, wait = shared.take(f"{self._name}:{key}", self._rate, self._burst, now, most)
         if taken > 1:
             with self._lock:
-                self._ahead[key] = taken - 1, now + taken / self._rate
+                self._ahead[key] = taken - 1, now + shared.lasts(taken, self._rate, self._burst)
                 if len(self._ahead) > self._most_keys:
                     self._ahead.popitem(last=False)
         return wait

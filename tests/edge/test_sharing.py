@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from limits.errors import StorageError
+from limits.storage import MemoryStorage
 
 from edge.clock import FixedClock
 from edge.limits import Limiter, RateLimit
@@ -237,6 +238,29 @@ class SlowCounts:
         self.asked += 1
         self.answers.wait(20)
         return most, 0.0
+
+    def lasts(self, taken, rate, burst):
+        """As a window's counts last."""
+        return burst / rate
+
+
+@pytest.mark.parametrize("rate", [0.2, 1, 4])
+def test_a_device_below_its_rate_is_never_told_to_wait(monkeypatch, rate):
+    """Two workers over a window: what one took ahead and let go too early was lost to both, and the window ran full."""
+    moment, storage = [1_800_000_000.0], MemoryStorage()
+    monkeypatch.setattr("time.time", lambda: moment[0])
+
+    class Window(RedisShared):
+        def _storage(self):
+            return storage
+
+    workers = [RateLimit(5, 600, FixedClock(NOON), shared=Window("redis://127.0.0.1:1/0")) for _ in range(2)]
+    refused = 0
+    for call in range(int(400 * rate)):
+        moment[0] += 1 / rate
+        at = NOON + timedelta(seconds=moment[0] - 1_800_000_000)
+        refused += workers[call % 2].take("desk", at) is not None
+    assert refused == 0
 
 
 def test_threads_that_come_together_take_one_share_ahead():

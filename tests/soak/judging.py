@@ -86,6 +86,10 @@ def _judge_takings_back(verdict: Verdict, journal: Journal, leaves: list[Leaf]) 
 def judge_words(verdict: Verdict, journal: Journal) -> None:
     """Every answer is one that its question may get."""
     odd = Counter((one.kind, one.told) for one in journal.operations if one.answer and one.told not in one.expected)
+    for slowed, times in journal.slowed.items():
+        kind = slowed.rpartition(":")[0]
+        allowed = any("too-many-requests" in one.expected for one in journal.operations if one.kind == kind)
+        verdict.need(allowed, f"{kind} was told {times} times to come later, though nobody calls beyond a limit")
     for (kind, told), times in odd.items():
         verdict.wrong.append(f"{kind} was told {told!r}, {times} times, which is no answer to it")
 
