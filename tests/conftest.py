@@ -1,6 +1,7 @@
 """What holds for every test: hypothesis without deadlines, and on a build server no test that quietly does not run."""
 
 import os
+from contextlib import ExitStack
 from functools import cache
 
 import pytest
@@ -55,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        if "postgresql" in getattr(getattr(item, "callspec", None), "params", {}).values():  # starts a server
+            item.add_marker(pytest.mark.parts)
         if ON_BUILD_SERVER and item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.path.name not in LONG)
@@ -178,11 +181,21 @@ def tablet(world):
 
 @pytest.fixture(scope="session")
 def make_database():
-    """Makes a new PostgreSQL database and gives its address; None where there is no PostgreSQL."""
+    """Makes a new PostgreSQL database and gives its address.
+
+    The server is started by the first test that asks for a database: the tests over SQLite need none.
+    """
     from tests.accounts import postgres
 
-    if postgres.binaries() is None:
-        yield None
-        return
-    with postgres.server() as make:
+    with ExitStack() as started:
+
+        @cache
+        def server():
+            if postgres.binaries() is None:
+                pytest.skip("PostgreSQL is missing: apt-get install postgresql")
+            return started.enter_context(postgres.server())
+
+        def make():
+            return server()()
+
         yield make

@@ -103,6 +103,7 @@ def test_make_help_explains_every_target() -> None:
     assert set(phony[1].split()) == make_targets()
 
 
+@pytest.mark.slow
 def test_named_command_lines_exist() -> None:
     """Every `python -m …` in a document names commands and options that its `--help` knows."""
     faults = []

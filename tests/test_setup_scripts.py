@@ -175,6 +175,7 @@ def test_elsewhere_a_page_is_tried_once(tmp_path: Path) -> None:
     assert "3 failed" in run_tests(tmp_path, UNSTEADY, "").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ci", "failed"), [("true", True), ("", False)])
 def test_a_skip_is_a_failure_on_a_build_server_only(tmp_path: Path, ci: str, failed: bool) -> None:
     """Under CI a skipped test fails and names the missing part; only the independent vectors may be away."""

@@ -17,10 +17,9 @@ from accounts.store import AccountStore
 from accounts.tables import METADATA
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
-from tests.accounts import postgres
 from tests.accounts.builders import ADMIN, NOON, PASSWORD, Ground, code_of, opened
 
-DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresql"]
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(params=DATABASES)

@@ -84,6 +84,7 @@ def assert_whole(world: LogWorld) -> None:
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("published", "more", "stride", "after"),
     [

@@ -240,6 +240,7 @@ ODD_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=210) | st
 ODD_NUMBERS = st.integers(-1, 2) | st.sampled_from([2**53 - 1, 2**53])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(
     texts=st.tuples(ODD_TEXTS, ODD_TEXTS, ODD_TEXTS),

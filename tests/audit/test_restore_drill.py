@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.audit.test_audit_cli import Office
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,7 @@ def run(office: Office, lines: str) -> str:
     return told.stdout + told.stderr
 
 
+@pytest.mark.slow
 def test_the_drill_restores_everything_that_was_logged(tmp_path):
     """Forty entries, a copy, twenty more, the file lost: after the drill all sixty stand, clean on both sides."""
     office = Office(tmp_path)

@@ -123,6 +123,7 @@ def test_a_jump_that_begins_before_midnight_begins_the_month():
 _minutes = st.integers(-14 * 60, 14 * 60)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(_minutes, _minutes, st.integers(-40 * 60, 40 * 60), st.lists(st.integers(-3000, 3000), min_size=2), st.data())
 def test_periods_tile_time_in_zones_that_do_not_exist_yet(before, after, change, minutes, data):
@@ -136,6 +137,7 @@ def test_periods_tile_time_in_zones_that_do_not_exist_yet(before, after, change,
     assert all(one == two or (one.ends_at == two.starts_at and one.key < two.key) for one, two in pairwise(periods))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", BOUNDED)
 def test_no_change_of_clocks_at_the_start_of_a_month_leaves_a_gap(unit):
     """A third of all zones, each first of a month near which the offset changes: three hours of instants around it."""

@@ -121,6 +121,7 @@ def test_no_wire_form_gives_any_other_error(body, digits):
     _read_or_malformed(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.sampled_from(GOOD), st.sampled_from(["plain", "base45", "digits"]), st.data())
 def test_a_changed_character_is_refused_or_changes_the_tokens_or_nothing(presentation, form, data):

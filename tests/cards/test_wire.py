@@ -136,6 +136,7 @@ _tokens = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.one_of(st.none(), _tokens), st.one_of(st.none(), _tokens), st.booleans())
 @example(CARD, PROOF, True)

@@ -141,6 +141,7 @@ def test_no_verdict_shows_a_token(agent, world):
         assert "eyJ" not in said
 
 
+@pytest.mark.slow
 def test_virtual_cards_are_read_like_real_ones(counter, world):
     """Chip, counting tag, Type 4 and Type 2 of the simulation end as real ones do."""
     chip, tag = world.card("gold", Form.CHIP), world.card("gold", Form.TAG)

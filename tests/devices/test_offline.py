@@ -182,6 +182,7 @@ def test_the_offline_limit_holds_for_a_holder(away, world):
     assert away.desk.shown(card.shown(), "scanner").kind is VerdictKind.GRANTED
 
 
+@pytest.mark.slow
 def test_one_code_serves_once_offline(away, world):
     """The same proof again is refused, for services without an offline limit too."""
     card = card_known(away, world)

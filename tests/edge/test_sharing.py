@@ -38,6 +38,7 @@ def _take(folder, results) -> None:
     results.put(sum(limit.take("192.0.2.1") is None for _ in range(20)))
 
 
+@pytest.mark.slow
 def test_workers_share_one_bucket(tmp_path):
     """Three processes at once get one burst together, not one each."""
     context = multiprocessing.get_context("spawn")

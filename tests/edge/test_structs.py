@@ -70,6 +70,7 @@ def test_a_struct_that_cannot_be_read_stops_nothing():
         msgspec.json.decode(b"{}", type=Written)
 
 
+@pytest.mark.slow
 def test_the_application_works_types_out_before_its_first_request(tmp_path, monkeypatch):
     """As the last thing that making it does: every surface's types are defined by then."""
     environ = {"YUNJU_VAR": str(tmp_path / "var")}
@@ -109,6 +110,7 @@ def test_what_reading_can_raise_is_one_set(data):
         msgspec.json.decode(data)
 
 
+@pytest.mark.slow
 def test_whoever_reads_bytes_expects_all_that_reading_raises():
     """A damaged entry that is no UTF-8 once ended the log's sequencer and an auditor's check."""
     naming = set()

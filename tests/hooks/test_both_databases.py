@@ -15,11 +15,10 @@ from hooks.queue import Cursor, ReadElsewhere, WebhookStanding
 from hooks.registry import NewHook
 from hooks.service import Hooks
 from hooks.tables import METADATA
-from tests.accounts import postgres
 from tests.hooks.conftest import BY, settings_of
 from tests.ledger.builders import START
 
-DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresql"]
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(params=DATABASES)

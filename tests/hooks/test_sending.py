@@ -348,6 +348,7 @@ def test_what_was_sent_is_forgotten_after_a_week(place, receiver, happens):
         assert len(rows(place)) == left
 
 
+@pytest.mark.slow
 def test_a_test_event_tells_whether_a_receiver_takes_it(place, receiver):
     """Queued by hand, signed like any other, and it tells nothing."""
     hook, secret = place.hook(receiver.url)

@@ -241,6 +241,7 @@ def test_a_second_application_raises_the_tier_of_every_card(desk):
     ]
 
 
+@pytest.mark.slow
 def test_duplicates_are_told_before_any_work(desk):
     """A card in force, an open application and an earlier refusal of the same person are named."""
     number = resident_id(sequence=78)
@@ -397,6 +398,7 @@ def test_history_cannot_be_rewritten(desk, table, verb):
         connection.exec_driver_sql(verb.format(table))
 
 
+@pytest.mark.slow
 def test_removing_the_last_line_is_found_too(desk):
     """A chain longer than its log tells of lines that are gone."""
     handed_in(desk)
@@ -407,6 +409,7 @@ def test_removing_the_last_line_is_found_too(desk):
         assert office_log.check_chain(connection).broken_at is not None
 
 
+@pytest.mark.slow
 def test_a_refused_renewal_releases_bookings_only_when_the_card_is_about_to_end(desk):
     """Who applied for a higher tier in vain keeps what is booked on the card that runs on."""
     number = resident_id(sequence=80)

@@ -106,6 +106,7 @@ def test_list_and_bindings_are_a_pair(desk):
     assert lists.get(listed.uri) == listed
 
 
+@pytest.mark.slow
 def test_a_register_of_before_bindings_is_bound_by_its_first_publication(tmp_path):
     """Ids are drawn for the pool when it is opened, cards are bound by the next publication, ended ones are not."""
     desk = make_desk(tmp_path)

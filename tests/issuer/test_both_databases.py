@@ -19,7 +19,6 @@ from issuer.register.holders import NewHolder, add_holder
 from issuer.register.tables import METADATA, OFFICE_LOG, CardState
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
-from tests.accounts import postgres
 from tests.issuer.builders import (
     BY,
     NOON,
@@ -33,7 +32,7 @@ from tests.issuer.builders import (
     resident_id,
 )
 
-DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresql"]
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(params=DATABASES)

@@ -80,6 +80,7 @@ def test_setting_up_makes_five_keys_once(line):
     assert "all keys are there" in line.run("init").stdout
 
 
+@pytest.mark.slow
 def test_from_a_person_to_a_code_at_a_counter(line):
     """The tour: register, ground, issue, show, draw."""
     holder = line.holder()

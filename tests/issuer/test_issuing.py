@@ -277,6 +277,7 @@ def test_a_failed_publication_does_not_undo_a_revocation(desk, monkeypatch):
     assert published_status(desk, card) is Status.REVOKED
 
 
+@pytest.mark.slow
 def test_a_quiet_desk_publishes_nothing_and_stops_when_the_pool_is_used_up(desk):
     """Batches publish once; an index that verifiers have not seen is never given out."""
     quiet = desk.quiet()

@@ -135,6 +135,7 @@ def _root(desk):
     return loads((desk.published / ROOT_FILE).read_bytes())
 
 
+@pytest.mark.slow
 def test_two_years_pass_without_a_refused_card(desk):
     """Month by month: keys rotated when due, bundles renewed, the root rolled over; no verifier refuses any card.
 

@@ -193,6 +193,7 @@ def empty(tmp_path, clock):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_every_altered_removed_or_swapped_line_is_named(exported, empty, clock):
     """Whichever line it is, the first that is wrong is named and nothing is written."""
     lines = exported.read_bytes().splitlines(keepends=True)

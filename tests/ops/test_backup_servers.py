@@ -77,8 +77,6 @@ class District:
 @pytest.fixture
 def servers(tmp_path, make_database):
     """Make a machine with empty servers of its own, by the name of its folder."""
-    if make_database is None:
-        pytest.skip("PostgreSQL is missing: apt-get install postgresql")
     with a_server(tmp_path / "redis-1") as first, a_server(tmp_path / "redis-2") as second:
         redis = {"var": first.url, "again": second.url}
 

@@ -78,6 +78,7 @@ def problem_of(response):
     return response.json["code"]
 
 
+@pytest.mark.slow
 def test_no_call_breaks_on_a_bad_body(world, calls, device):
     """Each body that cannot be right, to each call that takes one."""
     for method, path, takes_body, _ in calls:
@@ -97,6 +98,7 @@ def test_no_call_takes_another_content_type(calls, device):
             assert problem_of(response) == "unsupported-media-type"
 
 
+@pytest.mark.slow
 def test_no_call_answers_a_wrong_method_or_a_stranger(world, calls):
     """405 names what is allowed; without credentials 401."""
     for method, path, _, needs_somebody in calls:

@@ -128,6 +128,7 @@ def test_another_programmes_party_counts_those_who_come_along():
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.lists(st.text(max_size=10), max_size=4)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(sorted(arrival(WHEN))), VALUES)
 def test_any_value_is_read_or_refused(field, value):

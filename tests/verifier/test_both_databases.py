@@ -14,7 +14,6 @@ from alembic.migration import MigrationContext
 from cards.programme.types import Text
 from edge.problems import Problem
 from ledger.values import Operation
-from tests.accounts import postgres
 from tests.verifier.world import SECRET
 from verifier.records.delegations import LIVE_MOST
 from verifier.records.events import Event
@@ -27,7 +26,7 @@ NOW = datetime(2026, 10, 31, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresql"]
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(params=DATABASES)

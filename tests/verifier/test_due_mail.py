@@ -86,6 +86,7 @@ def test_deadlines_part_what_is_due_today_from_what_is_late(world, post):
     assert closed not in letter.get_content()
 
 
+@pytest.mark.slow
 def test_one_mail_a_working_day_and_never_a_second_one_after_a_restart(world, post):
     """Rounds every minute, an opened store anew, a weekend and a holiday between: one mail on each working day."""
     told = mails(post, ("media", DESK), ("media", "second@media.example"), ("justice", "desk@justice.example"))

@@ -40,6 +40,7 @@ def test_junk_checks_stop_no_phone_and_no_good_check(world):
     assert world.client.post("/v1/cards", json={"presentation": silver.shown()}).status_code == 200
 
 
+@pytest.mark.slow
 def test_one_key_is_bounded_by_itself(world):
     """A phone that asks all the time is slowed down; another holder's at the same address is not."""
     loud, other = Phone(world, world.card("gold")), Phone(world, world.card("gold"))
@@ -72,6 +73,7 @@ def test_a_refusal_that_was_logged_is_answered_again_beyond_the_bound(world):
     assert (again["id"], again["replayed"]) == (first["id"], True)
 
 
+@pytest.mark.slow
 def test_fifty_refusals_hide_no_request(world):
     """A holder's own granted request is listed whatever was refused since; pages go to the first one."""
     phone = Phone(world, world.card("gold"))

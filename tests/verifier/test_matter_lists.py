@@ -68,6 +68,7 @@ def store(url):  # noqa: F811 - the fixture
     made.close()
 
 
+@pytest.mark.slow
 def test_closed_lists_and_counts_are_those_of_a_plain_reading(store):
     """Each once, the newest first, page by page without a gap; the numbers beside the tabs are the lists' lengths."""
     for wanted in FILTERS:

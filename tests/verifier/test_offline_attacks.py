@@ -377,6 +377,7 @@ def test_a_batch_is_bounded(tablet, count):
     assert (response.status_code, response.json["code"]) == (422, "invalid-field")
 
 
+@pytest.mark.slow
 def test_a_flood_is_turned_away(world, tablet):
     """A device that uploads without end is told to wait; a body without end is not read."""
     codes = [tablet.upload(["x"]).status_code for _ in range(125)]

@@ -46,6 +46,7 @@ def test_the_servers_time_is_signed_by_the_receipt_key(world, tablet):
     )
 
 
+@pytest.mark.slow
 def test_a_day_of_two_devices_comes_to_the_same_in_any_order(tmp_path):
     """Both queues shuffled into small calls, some sent twice: always the same counters."""
     found = set()

@@ -114,6 +114,7 @@ def test_nothing_is_done_without_the_right(site, path, body):
     assert client.post(path, json=body, headers=headers).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_cookie_writes_from_our_own_pages_alone(auditor, site):
     """Another origin is refused, and so is none."""
     for headers in ({}, {"Origin": "http://127.0.0.1:1"}):
@@ -142,6 +143,7 @@ def test_a_page_names_the_auditor_and_is_kept_by_no_cache(auditor):
     assert not re.search(r"<script(?![^>]*(?:src=|application/json))|<style|\sstyle=|\son\w+=", text)
 
 
+@pytest.mark.slow
 def test_every_reading_is_itself_kept(auditor, site):
     """What was asked, by whom, and whose entries; an export as such."""
     auditor.get(f"/v1/audit/figures?{SPAN}&point=gym")
@@ -306,6 +308,7 @@ def test_a_review_sent_again_is_one_review_and_is_sealed(auditor, site):
     assert auditor.post("/v1/audit/reviews", json=body, headers={"Origin": site.base}).status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
@@ -384,6 +387,7 @@ def test_a_log_too_large_for_a_page_names_the_command(auditor, site, monkeypatch
     assert answer["command"] == "python -m verifier audit verify"
 
 
+@pytest.mark.slow
 def test_a_check_of_the_log_tells_how_far_it_is_and_is_kept(auditor, site):
     """A line of progress, then the verdict, as it goes."""
     lines = [
@@ -465,6 +469,7 @@ def test_every_anomaly_is_explained_with_what_is_known_of_it():
             assert more.get(kind, set()) <= asked, kind
 
 
+@pytest.mark.slow
 def test_a_few_slow_downloads_leave_counters_their_threads(site, auditor, monkeypatch):
     """Two long answers at once in a process; a third is told when to come; a seat comes back at the end."""
     monkeypatch.setattr(review_exports, "_SEATS", AuditSlots(2))

@@ -18,6 +18,7 @@ from tests.verifier.test_bad_input import BODIES
 from tests.web.site import BY, Site
 from web.app import create_application
 
+pytestmark = pytest.mark.slow
 NAMES = ("x", "%00", "a%0Ab", "00-000001%0A", "zz-000001", "00-999999999999999", "1" * 300, "..%2F..", "9" * 19)
 VALUES = (
     "",

@@ -26,6 +26,7 @@ from web.app import create_application
 from web.seeding import POINTS_MOST
 from web.seeding_uses import visits_of_this_month
 
+pytestmark = pytest.mark.slow
 HEADLINE = "Yunju is at http://127.0.0.1:8000"
 
 

@@ -76,6 +76,7 @@ def test_with_its_stores_made_a_verifier_still_wants_documents_and_a_programme(t
     assert hint in told.partition("\nhint: ")[2]
 
 
+@pytest.mark.slow
 def test_gunicorn_stops_and_shows_the_two_lines(tmp_path):
     """Under the real server, with nothing set up."""
     environ = {**os.environ, "YUNJU_VAR": str(tmp_path)}

@@ -59,6 +59,7 @@ def test_any_value_in_place_of_another_is_read_or_refused(line, value):
     assert outcome("\n".join(lines).encode()) in ("read", "refused")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, len(LINES) - 1), st.integers(1, 12))
 def test_a_file_with_lines_missing_is_read_or_refused(first, count):
@@ -95,6 +96,7 @@ def test_the_same_bytes_are_read_once(tmp_path):
             parse_programme(data.replace(b"[programme]", b"[programm]", 1), source)
 
 
+@pytest.mark.slow
 def test_only_a_few_programmes_are_kept():
     """However many files are read."""
     data = (SHIPPED / "baiyun.toml").read_bytes()

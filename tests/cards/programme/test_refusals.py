@@ -153,6 +153,7 @@ def test_what_is_no_programme_at_all_is_refused(data, problem):
     assert any(problem in fault.problem for fault in refusal.value.faults)
 
 
+@pytest.mark.slow
 def test_keys_nested_beyond_any_depth_are_refused():
     """A dotted key of thousands of parts is quoted as a table, never walked."""
     text = changed("", "a" + ".a" * 5000 + " = 1").replace('name = "Plus"', "name" + ".a" * 5000 + " = 1")
