@@ -15,6 +15,7 @@ from pathlib import Path
 from edge import settingvalues as values
 from edge.clock import Clock, SystemClock
 from edge.secret import Secret, SecretError, read_or_make_secret, read_secret
+from edge.settingwords import MEANINGS, Meaning
 
 PREFIX = "YUNJU_"
 _PROGRAMME = Path(__file__).resolve().parent.parent / "cards" / "programmes" / "baiyun.toml"
@@ -118,124 +119,71 @@ class Settings:
 
 @dataclass(frozen=True)
 class Setting:
-    """One variable: its field, its default as text (`{var}` is YUNJU_VAR's value, None is unset), and its meaning."""
+    """One variable: its field, and its default as text (`{var}` is YUNJU_VAR's value, None is unset)."""
 
     name: str
     field: str
     default: str | None
-    meaning: str
     parse: Callable[[str], object]
 
 
 _SETTINGS = (
-    Setting("YUNJU_SURFACES", "surfaces", "issuer,verifier,wallet,counter,office,audit",
-            "The surfaces that this process serves, separated by commas.", values.surfaces),
-    Setting("YUNJU_VAR", "var", "var", "The folder for everything that is not placed by another setting.", Path),
-    Setting("YUNJU_LEDGER_URL", "ledger_url", "sqlite:///{var}/ledger.db",
-            "The ledger: `sqlite:///…`, `redis://…` or `rediss://…`.", values.ledger_url),
-    Setting("YUNJU_REGISTER_URL", "register_url", "sqlite:///{var}/register.db",
-            "The issuer's register: `sqlite:///…` or `postgresql://…`.", values.database_url),
-    Setting("YUNJU_ACCOUNTS_URL", "accounts_url", "sqlite:///{var}/accounts.db",
-            "People, devices, operators, integrators: `sqlite:///…` or `postgresql://…`.", values.database_url),
-    Setting("YUNJU_VERIFIER_URL", "verifier_url", "sqlite:///{var}/verifier.db",
-            "The verifier's erasable details: `sqlite:///…` or `postgresql://…`.", values.database_url),
-    Setting("YUNJU_PUBLISHED", "published", "{var}/published",
-            "The folder of signed documents that the issuer writes and the others read.", Path),
-    Setting("YUNJU_ATTACHMENTS", "attachments", "{var}/attachments",
-            "The folder of the papers that applicants send, each file sealed; back it up with the register.", Path),
-    Setting("YUNJU_MAIL_URL", "mail_url", None,
-            "The mail server for notices to applicants: `smtps://user@host`, `smtp+starttls://user@host`, or "
-            "`smtp://127.0.0.1`.", values.mail_url),
-    Setting("YUNJU_MAIL_FROM", "mail_from", None, "The e-mail address that notices come from.", values.mail_address),
-    Setting("YUNJU_MAIL_PASSWORD_FILE", "mail_password_file", "{var}/mail-password",
-            "The file (mode 0600) of the password for the mail server.", Path),
-    Setting("YUNJU_SMS_URL", "sms_url", None,
-            "The address of an SMS gateway that notices are posted to, see docs/operations.md.", values.webhook_url),
-    Setting("YUNJU_SMS_TOKEN_FILE", "sms_token_file", "{var}/sms-token",
-            "The file (mode 0600) of the bearer token for the gateway.", Path),
-    Setting("YUNJU_HOOK_NETWORKS", "hook_networks", "",
-            "Networks (CIDR, separated by commas) of this house into which webhooks may be sent, by `http` too; "
-            "without one, to public addresses over `https` alone.", values.networks),
-    Setting("YUNJU_DUE_MAIL", "due_mails", "",
-            "The daily mail of what is due: `department=address`, separated by commas; needs YUNJU_MAIL_URL.",
-            values.due_mails),
-    Setting("YUNJU_DUE_MAIL_AT", "due_mail_at", "08:30",
-            "From when on a working day it is sent, in the programme's zone.", values.hour),
-    Setting("YUNJU_SSO_ISSUER", "sso_issuer", None,
-            "The address of an OpenID provider by which staff may sign in too; without one by passwords alone.",
-            values.provider_url),
-    Setting("YUNJU_SSO_CLIENT", "sso_client", None, "The client id that this server has there.", str),
-    Setting("YUNJU_SSO_SECRET_FILE", "sso_secret_file", "{var}/sso-secret",
-            "The file (mode 0600) of the client secret.", Path),
-    Setting("YUNJU_SSO_CLAIM", "sso_claim", None,
-            "The claim that names people added without a password; unset, each is linked by command.", str),
-    Setting("YUNJU_ISSUER_URL", "issuer_url", None,
-            "An issuer on another machine, from which a verifier fetches those documents into its own folder.",
-            values.base_url),
-    Setting("YUNJU_PLAIN_HOSTS", "plain_hosts", "",
-            "Names (separated by commas) of issuers in this machine's closed network that may be asked over `http`.",
-            values.plain_hosts),
-    Setting("YUNJU_ISSUER_TOKEN_FILE", "issuer_token_file", "{var}/issuer-token",
-            "The file (mode 0600) of the token with which it asks, see docs/deployment.md.", Path),
-    Setting("YUNJU_KEYS", "keys", "{var}/keys", "The issuer's key folder; a counter server has none.", Path),
-    Setting("YUNJU_KEYS_PASSPHRASE_FILE", "keys_passphrase_file", None,
-            "The file (mode 0600) of the keys' passphrase; unset: `passphrase` in YUNJU_KEYS itself.", Path),
-    Setting("YUNJU_KEYS_PASSPHRASE", "keys_passphrase", None,
-            "The passphrase itself, 32 characters or more, instead of a file.", values.secret),
-    Setting("YUNJU_PKCS11_MODULE", "pkcs11_module", None,
-            "The library (`.so`) of a hardware module (PKCS#11) in which new keys are made; unset, in files.", Path),
-    Setting("YUNJU_PKCS11_TOKEN", "pkcs11_token", None, "The label of the module's token.", str),
-    Setting("YUNJU_PKCS11_PIN_FILE", "pkcs11_pin_file", "{var}/pkcs11-pin",
-            "The file (mode 0600) of the token's PIN.", Path),
-    Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
-    Setting("YUNJU_PROGRAMME_NEXT", "programme_next", None,
-            "The file of the programme's next version, which takes over by itself at YUNJU_PROGRAMME_FROM.", Path),
-    Setting("YUNJU_PROGRAMME_FROM", "programme_from", None,
-            "The instant from which it holds, such as `2027-01-01T00:00:00+08:00`.", values.setting_instant),
-    Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
-    Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
-    Setting("YUNJU_LOG_CHECKPOINT", "log_checkpoint", "{var}/log-checkpoint/state.json",
-            "The file of the log's last checkpoint; on durable storage that no restored backup sets back.", Path),
-    Setting("YUNJU_LOG_ARCHIVE", "log_archive", None,
-            "A folder on slower storage that holds entries moved out of the log's tiles.", Path),
-    Setting("YUNJU_WITNESSES", "witnesses", None,
-            "The file of the log's witnesses: in each line a verifier key and an address.", Path),
-    Setting("YUNJU_AUDIT_RULES", "audit_rules", None,
-            "A file (TOML) of opening hours and of the thresholds from which auditors are shown an anomaly.", Path),
-    Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000",
-            "The address that clients use, without a path; `https` except on this machine.", values.base_url),
-    Setting("YUNJU_OFFICE_URL", "office_url", None,
-            "The office's address, where a front serves issuer and verifiers at two (docs/deployment.md); unset, there "
-            "is one.", values.base_url),
-    Setting("YUNJU_STATUS_TTL", "status_ttl", "300",
-            "Seconds after which a published status list is fetched again, 10 to 3600.", values.status_ttl),
-    Setting("YUNJU_SECRET_FILE", "secret_file", "{var}/secret",
-            "The file with the server's secret for keyed hashes, mode 0600; made when absent.", Path),
-    Setting("YUNJU_SECRET", "given_secret", None,
-            "The secret itself, 32 characters or more, instead of the file.", values.secret),
-    Setting("YUNJU_METRICS_TOKEN", "metrics_token", None,
-            "The bearer token for `/metrics`, 16 characters or more; without one only this machine may read them.",
-            values.metrics_token),
-    Setting("YUNJU_TRUSTED_PROXIES", "trusted_proxies", "",
-            "Networks (CIDR, separated by commas) whose X-Forwarded-For is believed.", values.networks),
-    Setting("YUNJU_TRACES_URL", "traces_url", None,
-            "The address of a collector (OTLP over HTTP) for traces, see docs/operations.md; unset, nothing is traced.",
-            values.webhook_url),
-    Setting("YUNJU_LOG_LEVEL", "log_level", "info", "`debug`, `info`, `warning` or `error`.", values.log_level),
-    Setting("YUNJU_ACCESS_LOG", "access_log", "yes",
-            "`no` leaves out the one line a request, written at the levels `info` and `debug`.", values.yes_or_no),
-    Setting("YUNJU_DANGEROUS_ALLOW_PLAIN_HTTP", "allow_plain_http", "no",
-            "`yes` lets YUNJU_BASE_URL be `http` on other machines: tokens and names can then be read on the way.",
-            values.yes_or_no),
-    Setting("YUNJU_DANGEROUS_ALLOW_REDIS_LOSS", "allow_redis_loss", "no",
-            "`yes` accepts a Redis that syncs once a second: granted check-ins of that second can be lost.",
-            values.yes_or_no),
+    Setting("YUNJU_SURFACES", "surfaces", "issuer,verifier,wallet,counter,office,audit", values.surfaces),
+    Setting("YUNJU_VAR", "var", "var", Path),
+    Setting("YUNJU_LEDGER_URL", "ledger_url", "sqlite:///{var}/ledger.db", values.ledger_url),
+    Setting("YUNJU_REGISTER_URL", "register_url", "sqlite:///{var}/register.db", values.database_url),
+    Setting("YUNJU_ACCOUNTS_URL", "accounts_url", "sqlite:///{var}/accounts.db", values.database_url),
+    Setting("YUNJU_VERIFIER_URL", "verifier_url", "sqlite:///{var}/verifier.db", values.database_url),
+    Setting("YUNJU_PUBLISHED", "published", "{var}/published", Path),
+    Setting("YUNJU_ATTACHMENTS", "attachments", "{var}/attachments", Path),
+    Setting("YUNJU_MAIL_URL", "mail_url", None, values.mail_url),
+    Setting("YUNJU_MAIL_FROM", "mail_from", None, values.mail_address),
+    Setting("YUNJU_MAIL_PASSWORD_FILE", "mail_password_file", "{var}/mail-password", Path),
+    Setting("YUNJU_SMS_URL", "sms_url", None, values.webhook_url),
+    Setting("YUNJU_SMS_TOKEN_FILE", "sms_token_file", "{var}/sms-token", Path),
+    Setting("YUNJU_HOOK_NETWORKS", "hook_networks", "", values.networks),
+    Setting("YUNJU_DUE_MAIL", "due_mails", "", values.due_mails),
+    Setting("YUNJU_DUE_MAIL_AT", "due_mail_at", "08:30", values.hour),
+    Setting("YUNJU_SSO_ISSUER", "sso_issuer", None, values.provider_url),
+    Setting("YUNJU_SSO_CLIENT", "sso_client", None, str),
+    Setting("YUNJU_SSO_SECRET_FILE", "sso_secret_file", "{var}/sso-secret", Path),
+    Setting("YUNJU_SSO_CLAIM", "sso_claim", None, str),
+    Setting("YUNJU_ISSUER_URL", "issuer_url", None, values.base_url),
+    Setting("YUNJU_PLAIN_HOSTS", "plain_hosts", "", values.plain_hosts),
+    Setting("YUNJU_ISSUER_TOKEN_FILE", "issuer_token_file", "{var}/issuer-token", Path),
+    Setting("YUNJU_KEYS", "keys", "{var}/keys", Path),
+    Setting("YUNJU_KEYS_PASSPHRASE_FILE", "keys_passphrase_file", None, Path),
+    Setting("YUNJU_KEYS_PASSPHRASE", "keys_passphrase", None, values.secret),
+    Setting("YUNJU_PKCS11_MODULE", "pkcs11_module", None, Path),
+    Setting("YUNJU_PKCS11_TOKEN", "pkcs11_token", None, str),
+    Setting("YUNJU_PKCS11_PIN_FILE", "pkcs11_pin_file", "{var}/pkcs11-pin", Path),
+    Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), Path),
+    Setting("YUNJU_PROGRAMME_NEXT", "programme_next", None, Path),
+    Setting("YUNJU_PROGRAMME_FROM", "programme_from", None, values.setting_instant),
+    Setting("YUNJU_ROOT", "root", None, Path),
+    Setting("YUNJU_LOG", "log", "{var}/log", Path),
+    Setting("YUNJU_LOG_CHECKPOINT", "log_checkpoint", "{var}/log-checkpoint/state.json", Path),
+    Setting("YUNJU_LOG_ARCHIVE", "log_archive", None, Path),
+    Setting("YUNJU_WITNESSES", "witnesses", None, Path),
+    Setting("YUNJU_AUDIT_RULES", "audit_rules", None, Path),
+    Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000", values.base_url),
+    Setting("YUNJU_OFFICE_URL", "office_url", None, values.base_url),
+    Setting("YUNJU_STATUS_TTL", "status_ttl", "300", values.status_ttl),
+    Setting("YUNJU_SECRET_FILE", "secret_file", "{var}/secret", Path),
+    Setting("YUNJU_SECRET", "given_secret", None, values.secret),
+    Setting("YUNJU_METRICS_TOKEN", "metrics_token", None, values.metrics_token),
+    Setting("YUNJU_TRUSTED_PROXIES", "trusted_proxies", "", values.networks),
+    Setting("YUNJU_TRACES_URL", "traces_url", None, values.webhook_url),
+    Setting("YUNJU_LOG_LEVEL", "log_level", "info", values.log_level),
+    Setting("YUNJU_ACCESS_LOG", "access_log", "yes", values.yes_or_no),
+    Setting("YUNJU_DANGEROUS_ALLOW_PLAIN_HTTP", "allow_plain_http", "no", values.yes_or_no),
+    Setting("YUNJU_DANGEROUS_ALLOW_REDIS_LOSS", "allow_redis_loss", "no", values.yes_or_no),
 )  # fmt: skip
 
 
 def describe_settings() -> tuple[tuple[str, str, str], ...]:
     """Return (name, default, meaning) of every setting, in the form of the README's table."""
-    return tuple((item.name, _default_shown(item), item.meaning) for item in _SETTINGS)
+    return tuple((item.name, _default_shown(item), MEANINGS[item.name].en) for item in _SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +193,7 @@ class ShownSetting:
     name: str
     value: str
     is_default: bool
-    meaning: str
+    meaning: Meaning
 
 
 def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
@@ -255,7 +203,7 @@ def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
     for item in _SETTINGS:
         value = getattr(settings, item.field)
         default = None if item.default is None else item.parse(item.default.replace(_VAR, var))
-        found.append(ShownSetting(item.name, _shown(value), value == default, item.meaning))
+        found.append(ShownSetting(item.name, _shown(value), value == default, MEANINGS[item.name]))
     return tuple(found)
 
 

@@ -98,12 +98,19 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
 
 
 def _rows(servers: Servers, places: Iterable[tuple[int, int]]) -> Iterator[_Placed]:
-    places = list(places)
-    commands = [(partition, ("HGET", keys.bookings(partition), str(seq))) for partition, seq in places]
-    for (partition, seq), found in zip(places, servers.read(commands) if commands else [], strict=True):
-        if found is not None:
-            row = read_booking(seq, found)
-            yield row.expected_at, partition, seq, row
+    """Yield the bookings at these places, each partition's in one command: a command for each costs ten times more."""
+    by_partition = dict[int, list[int]]()
+    for partition, seq in places:
+        by_partition.setdefault(partition, []).append(seq)
+    commands = [
+        (partition, ("HMGET", keys.bookings(partition), *map(str, seqs))) for partition, seqs in by_partition.items()
+    ]
+    replies = servers.read(commands) if commands else []
+    for (partition, seqs), found in zip(by_partition.items(), replies, strict=True):
+        for seq, packed in zip(seqs, found, strict=True):
+            if packed is not None:
+                row = read_booking(seq, packed)
+                yield row.expected_at, partition, seq, row
 
 
 def _matches(row: BookingRow, query: BookingQuery) -> bool:
@@ -118,13 +125,12 @@ def _matches(row: BookingRow, query: BookingQuery) -> bool:
 
 def _bookings(servers: Servers, rows: Iterable[_Placed]) -> Iterator[Booking]:
     rows = list(rows)
-    commands = [
-        (partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0"))
-        for _, partition, made, row in rows
-        for seq in (made, row.held_by)
-    ]
-    replies = servers.read(commands) if commands else []
-    for (_, partition, _, row), made, held in zip(rows, replies[::2], replies[1::2], strict=True):
-        if not made or not held:
+    wanted = dict.fromkeys((partition, seq) for _, partition, made, row in rows for seq in (made, row.held_by))
+    commands = [(partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0")) for partition, seq in wanted]
+    leaves = dict(zip(wanted, servers.read(commands) if commands else [], strict=True))
+    for _, partition, made, row in rows:
+        first, held = leaves[partition, made], leaves[partition, row.held_by]
+        if not first or not held:
             raise LedgerUnavailable("the ledger is damaged: a booking refers to an entry that the log does not hold")
-        yield row.booking(partition, stored_leaf(made[0][1][b"l"]), stored_leaf(held[0][1][b"l"]))
+        made_by = stored_leaf(first[0][1][b"l"])
+        yield row.booking(partition, made_by, made_by if row.held_by == made else stored_leaf(held[0][1][b"l"]))

@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
@@ -10,6 +11,11 @@ import pytest
 from edge.secret import Secret, SecretError, read_or_make_secret
 from edge.settings import Settings, SettingsError, describe_settings, load_settings
 from edge.settingvalues import SURFACES
+from edge.settingwords import MEANINGS
+
+QUOTED, SETTING = re.compile("`([^`]+)`"), re.compile("YUNJU_[A-Z_]+")
+WORDED = {"department=address", "部门=邮箱"}
+"""What stands in quotes and is still said in the language."""
 
 
 def faults_of(**environ):
@@ -157,6 +163,17 @@ def test_every_setting_is_described_once():
     assert len(set(names)) == len(rows) == len(dataclasses.fields(Settings))
     assert all(meaning.endswith(".") for _, _, meaning in rows)
     assert not [default for _, default, _ in rows if default.startswith("/")]
+
+
+def test_every_setting_is_explained_in_both_languages():
+    """Side by side: no setting without words, no words without a setting, the same names of things in both."""
+    assert list(MEANINGS) == [name for name, _, _ in describe_settings()]
+    for name, meaning in MEANINGS.items():
+        assert meaning.zh.endswith("。"), name
+        assert re.search("[\u4e00-\u9fff]{2}", meaning.zh), name
+        assert not re.search("[\u3000-\u9fff]", meaning.en), name
+        assert set(QUOTED.findall(meaning.en)) - WORDED == set(QUOTED.findall(meaning.zh)) - WORDED, name
+        assert set(SETTING.findall(meaning.en)) == set(SETTING.findall(meaning.zh)), name
 
 
 def test_an_absent_secret_is_made_once(tmp_path):

@@ -31,6 +31,7 @@ from edge.settings import Settings
 from web.pages import LANGUAGE_COOKIE, page_language
 from web.staff.addresses import safe_next, with_query
 from web.staff.forms import TOKEN, Said, drawn, faults_of, speaker
+from web.staff.tables import headed
 from web.wording import LANGUAGES, load_page_wording
 
 SIGN_IN: Final = "/sign-in"
@@ -199,6 +200,7 @@ class StaffFrame:
             "t": speaker(self._wording[language]),
             "language": language,
             "here": _here,
+            "headed": headed,
             "notices": get_flashed_messages(with_categories=True),
             "csrf_token": generate_csrf,
             "when": self.when,
