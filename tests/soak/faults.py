@@ -104,10 +104,15 @@ class Faults:
     def worker_killed(self) -> None:
         """SIGKILL of the youngest worker: calls that it had are lost, the master starts another."""
         with self._while("worker killed", LOST):
-            pids = self.town.machine.worker_pids()
+            youngest = max(self.town.machine.worker_pids(), key=_started)
             with suppress(ProcessLookupError):
-                os.kill(max(pids), signal.SIGKILL)
-            self._until(lambda: len(self.town.machine.worker_pids()) == 2)
+                os.kill(youngest, signal.SIGKILL)
+
+            def replaced() -> bool:
+                pids = self.town.machine.worker_pids()
+                return youngest not in pids and len(pids) == 2
+
+            self._until(replaced)
 
     def work_killed(self) -> None:
         """SIGKILL of the background work, and its start again three seconds later: no caller may notice."""
@@ -195,6 +200,13 @@ class Faults:
         ends = time.monotonic() + seconds
         while not holds() and time.monotonic() < ends:
             time.sleep(0.05)
+
+
+def _started(pid: int) -> int:
+    """Return when a process began, in the kernel's ticks; 0 where it has ended. Numbers come round again."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
+    return 0
 
 
 def _fill(ballast: Path) -> None:
