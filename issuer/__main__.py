@@ -121,6 +121,9 @@ def log(
             raise Refusal(f"the office log does not fit its chain from line {chain.broken_at} on", "tell the auditors")
         if against is not None and not (found := compare(issuer, connection, against.read(65_536))).fits:
             raise Refusal(f"the office log does not fit the checkpoint of line {found.last}", "tell the auditors")
+        if chain is not None:
+            against_it = "" if against is None else ", and fits the checkpoint"
+            click.echo(f"the office log holds its chain: {chain.lines} lines{against_it}", err=True)
         lines = newest(connection, limit, holder=holder_id, action=action)
     text = "\n".join(_log_line(line) for line in lines)
     emit([line_view(line) for line in lines], as_json, text or "nothing yet")

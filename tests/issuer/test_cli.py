@@ -296,6 +296,8 @@ def test_the_office_log_is_checked_before_it_is_shown(line):
     """An altered line is refused by name; a whole log is shown."""
     line.holder()
     assert line.json("log", "--check")
+    lines = len(line.json("log"))
+    assert f"holds its chain: {lines} lines\n" in line.run("log", "--check", "--limit", "1").stderr
     with sqlite3.connect(line.folder / "var" / "register.db") as database:
         database.execute("DROP TRIGGER office_log_no_update")
         database.execute("UPDATE office_log SET actor = 'cli:nobody' WHERE seq = 2")
@@ -399,6 +401,6 @@ def test_the_office_log_is_checked_against_a_checkpoint_that_was_kept(line):
     kept = line.folder / "kept.txt"
     kept.write_text(line.run("log", "--checkpoint").stdout, encoding="utf-8")
     line.holder(number=resident_id(sequence=7))
-    line.run("log", "--check", "--against", kept)
+    assert "fits the checkpoint" in line.run("log", "--check", "--against", kept).stderr
     kept.write_text(kept.read_text("utf-8").replace("\n", "\n9", 1), "utf-8")
     assert "no checkpoint" in line.refused("log", "--check", "--against", kept)
