@@ -78,7 +78,9 @@ class Composition:
             raise
 
     def _start(self, folder: Path) -> None:
-        self._ends.callback(Postgres(self.services["postgres"], self.ports["postgres"]).stop)
+        server = Postgres(self.services["postgres"], self.ports["postgres"])
+        self._ends.callback(server.stop)
+        self.postgres = server.pid
         self.redis = {name: self._redis(name) for name in ("redis", "redis-replica")}
         self.issuer, self.verifier, self.second = (self._host(name) for name in ("issuer", "verifier-a", "verifier-b"))
         self._join()
@@ -184,6 +186,11 @@ class Postgres:
             shutil.copy(script, self.folder)
             self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-p", str(port), "-U", "postgres",
                       "-f", script.name, PGPASSWORD=environ["POSTGRES_PASSWORD"], **environ)  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        return self._process.pid
 
     def _ready(self) -> int:
         command = [self._binaries / "pg_isready", "-q", "-h", self.folder, "-p", str(self.port), "-U", "postgres"]
