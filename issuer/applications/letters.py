@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from edge.fonts import FONTS
 from edge.paper import Styles, blank, facts, language_of, pages, paragraph, styles_of
 from issuer.applications.papers import CONTRACT
 from issuer.applications.records import Application
-from issuer.applications.states import State
+from issuer.applications.states import BY_DECISION, State
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 
@@ -108,7 +109,7 @@ def decision_letter(issuer: Issuer, found: Application, *, fonts: Path = FONTS) 
     styles, contact = styles_of(language, fonts), programme.general_contact
     title = _word("decision", language, programme=programme.name.in_language(language))
     applied, decided = (
-        at.astimezone(programme.zone).date().isoformat() for at in (found.submitted_at, found.decided_at)
+        _day(at.astimezone(programme.zone).date(), language) for at in (found.submitted_at, found.decided_at)
     )
     questions = _word("questions", language, label=contact.label.in_language(language), number=contact.number)
     parts = [
@@ -121,7 +122,7 @@ def decision_letter(issuer: Issuer, found: Application, *, fonts: Path = FONTS) 
         Spacer(1, 4 * mm),
         paragraph(questions, styles.text),
         Spacer(1, 8 * mm),
-        paragraph(decided, styles.text),
+        *(paragraph(line, styles.text) for line in (_decider(issuer, found, language), decided) if line),
     ]
     return pages(parts, title=title, author=programme.code, language=language, fonts=fonts)
 
@@ -135,6 +136,18 @@ def _decided(issuer: Issuer, found: Application, styles: Styles) -> list[Flowabl
     reason = programme.applying.refusals[found.refusal or ""].in_language(language)
     more = [paragraph(line, styles.text) for line in (found.supplement or "").splitlines()]
     return [paragraph(_word("refused", language, reason=reason), styles.strong), *more]
+
+
+def _decider(issuer: Issuer, found: Application, language: str) -> str:
+    """Return the department that decides by the programme: of the ground's tier, or of a ground that fixes no tier."""
+    programme, (ground, _) = issuer.programme, found.named_ground(issuer)
+    code = programme.approval.get(ground.tier or BY_DECISION)
+    return "" if code is None else programme.departments[code].name.in_language(language)
+
+
+def _day(day: date, language: str) -> str:
+    """Return a day as a letter writes it."""
+    return f"{day.year}年{day.month}月{day.day}日" if language.startswith("zh") else day.isoformat()
 
 
 def _word(key: str, language: str, **values: str) -> str:
