@@ -219,3 +219,27 @@ def test_an_administrators_pages_are_sound(opened, site, look):
     page.goto("/security")
     found["security"] = violations(page)
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+CUT = """() => [...document.querySelectorAll("table.list td, .scroll, main")]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => `${one.tagName} ${one.textContent.trim()}`)"""
+"""What does not fit into its own width, so that a phone cuts it off or scrolls it sideways."""
+
+
+@pytest.mark.parametrize("look", [("zh", "light"), ("en", "dark")], ids=["zh", "en"])
+def test_lists_are_blocks_of_named_values_on_a_phone(opened, site, look):
+    """Nothing is cut off or scrolled sideways; each value stands beside its column's head, which stays a table's."""
+    page = enter(opened, site, "system-operator", "/operator", look)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("devices", "operators", "integrators", "log", "settings", "licences"):
+        page.goto(f"/operator/{path}")
+        assert page.evaluate(CUT) == [], path
+        assert violations(page) == [], path
+    row = page.get_by_role("row").filter(has_text="alembic")
+    head = row.get_by_role("cell").first.evaluate("(cell) => getComputedStyle(cell, '::before').content")
+    assert head == {"zh": '"软件包"', "en": '"Package"'}[look[0]]
+    heads = page.get_by_role("columnheader").all_text_contents()
+    assert len(heads) == row.get_by_role("cell").count() == 3
+    page.goto("/operator/settings")
+    told = page.get_by_role("row").filter(has_text="YUNJU_SURFACES")
+    expect(told).to_contain_text({"zh": "以逗号分隔。", "en": "separated by commas."}[look[0]])
