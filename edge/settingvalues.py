@@ -8,12 +8,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from edge.instants import InstantError, parse_asked
+from edge.redisaddress import SCHEMES, read_redis_address
 from edge.secret import Secret
 
 SURFACES = ("issuer", "verifier", "wallet", "counter", "office", "audit")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-LEDGER_OPTIONS = frozenset({"cluster", "node", "replicas", "keep_days"})
-"""What the ledger's address on Redis says to the ledger itself; the rest of its query is the client library's."""
 
 _SOCKET = re.compile(r"(?:^|&)host=(?:/|%2[Ff])")  # A folder of sockets: ?host=/run/postgresql
 _PASSWORD = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&'\"]*", re.IGNORECASE)
@@ -30,7 +29,10 @@ def surfaces(text: str) -> frozenset[str]:
 
 def ledger_url(text: str) -> str:
     """Check the ledger's address."""
-    return _store_url(text, ("sqlite", "redis", "rediss"), "sqlite:///var/ledger.db or redis://127.0.0.1:6379/0")
+    _store_url(text, ("sqlite", "redis", "rediss"), "sqlite:///var/ledger.db or redis://127.0.0.1:6379/0")
+    if text.startswith(SCHEMES):
+        read_redis_address(text)
+    return text
 
 
 def database_url(text: str) -> str:

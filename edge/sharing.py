@@ -8,21 +8,19 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
 from limits.storage import RedisClusterStorage, RedisStorage, Storage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from edge.redisaddress import SCHEMES, is_cluster, read_redis_address
 from edge.settings import Settings
-from edge.settingvalues import LEDGER_OPTIONS
 
 BUSY_SECONDS: Final = 0.25
 """How long a call waits for the file. After that, this worker counts by itself."""
@@ -140,7 +138,7 @@ class RedisShared:
 
     def __init__(self, url: str, prefix: str = "yunju-limits") -> None:
         """Connect at the first count. `url` is the ledger's address, with the ledger's own options in it."""
-        self._address, self._prefix = RedisAddress.of(url), prefix
+        self._address, self._prefix = read_redis_address(url), prefix
         self._held: tuple[Storage, SlidingWindowCounterRateLimiter] | None = None
         self._asks_at = 0.0
 
@@ -180,52 +178,21 @@ class RedisShared:
             raise SharedAway(type(error).__name__) from None
 
     def _storage(self) -> Storage:
+        from redis import Redis  # noqa: PLC0415 - as above
         from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
+        from redis.cluster import ClusterNode  # noqa: PLC0415 - as above
         from redis.retry import Retry  # noqa: PLC0415 - as above
 
         address, seconds = self._address, {"socket_timeout": BUSY_SECONDS, "socket_connect_timeout": BUSY_SECONDS}
         bounds: dict[str, Any] = {**seconds, "retry": Retry(NoBackoff(), 0)}
-        if address.is_cluster(bounds):
-            return RedisClusterStorage(address.places, wrap_exceptions=True, url=address.url, **bounds)
+        if is_cluster(lambda: Redis.from_url(address.url, **bounds), named=address.cluster):
+            bounds["startup_nodes"] = [ClusterNode(*node) for node in address.nodes]  # type: ignore[no-untyped-call]
+            return RedisClusterStorage("redis+cluster://", wrap_exceptions=True, url=address.url, **bounds)
         return RedisStorage(address.url, wrap_exceptions=True, **bounds)
-
-
-@dataclass(frozen=True)
-class RedisAddress:
-    """The ledger's address as a Redis client takes it: without the ledger's own options. `cluster` None: unsaid."""
-
-    url: str
-    places: str
-    cluster: bool | None
-
-    @classmethod
-    def of(cls, url: str) -> RedisAddress:
-        """Take the ledger's own options out; whether each is well-formed the ledger says itself."""
-        parts = urlsplit(url.partition("#")[0])
-        asked = parse_qsl(parts.query, keep_blank_values=True)
-        nodes = [value for name, value in asked if name == "node"]
-        said = dict(asked).get("cluster")
-        plain = urlencode([(name, value) for name, value in asked if name not in LEDGER_OPTIONS])
-        host = parts.netloc.rpartition("@")[2]
-        first = host if host.rpartition(":")[2].isdecimal() else f"{host or 'localhost'}:6379"
-        return cls(
-            url=urlunsplit(parts._replace(query=plain)),
-            places=f"redis+cluster://{','.join((first, *nodes))}",
-            cluster=True if nodes else None if said is None else said in {"true", "yes", "1"},
-        )
-
-    def is_cluster(self, bounds: Mapping[str, Any]) -> bool:
-        """Tell whether the address names a cluster; where the address does not say, the server does. RedisError."""
-        if self.cluster is not None:
-            return self.cluster
-        from redis import Redis  # noqa: PLC0415 - as above
-
-        with Redis.from_url(self.url, **bounds) as client:
-            return bool(client.info("cluster").get("cluster_enabled"))
 
 
 def open_shared(settings: Settings) -> Shared:
     """Return the counts that the workers of these settings share: in Redis where the ledger is, else in a file."""
-    if settings.ledger_url.startswith(("redis://", "rediss://")):
+    if settings.ledger_url.startswith(SCHEMES):
         return RedisShared(settings.ledger_url)
     return FileShared(settings.var / FILE)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.clock import Clock, SystemClock
+from edge.redisaddress import SCHEMES
 from ledger.interface import Ledger
 from ledger.sqlite import SqliteLedger
 from ledger.values import LedgerUnavailable
 
 _SQLITE = "sqlite:///"
-_REDIS = ("redis://", "rediss://")
 
 
 def open_ledger(
@@ -36,7 +36,7 @@ def open_ledger(
         except OSError as error:
             raise LedgerUnavailable(f"the ledger's folder cannot be made: {error.strerror}") from error
         return SqliteLedger(path, clock)
-    if url.startswith(_REDIS):
+    if url.startswith(SCHEMES):
         return _open_redis(url, clock, older, allow_loss=allow_redis_loss, seen=seen)
     raise LedgerUnavailable(f"no ledger is kept at {url.partition(':')[0]}: use sqlite:///file or redis://host")
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from edge.settingvalues import LEDGER_OPTIONS
+from edge.redisaddress import read_redis_address
 from ledger.values import LedgerError
-
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 MOST_KEPT_DAYS = 100_000
 LEAST_KEPT_DAYS = 30
@@ -49,16 +46,11 @@ def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None
 
     Raises LedgerError if an option of this ledger cannot be read.
     """
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    nodes = tuple(_node(value) for name, value in pairs if name == "node")
-    ours = {name: value for name, value in pairs if name in LEDGER_OPTIONS}
-    asked = {name: value for name, value in pairs if name not in LEDGER_OPTIONS}
-    cluster, replicas, keep = (ours.get(name) for name in ("cluster", "replicas", "keep_days"))
-    if cluster is not None and cluster not in _FLAGS:
-        raise LedgerError("the ledger's address: cluster is true or false")
-    if nodes and cluster is not None and not _FLAGS[cluster]:
-        raise LedgerError("the ledger's address: node names a node of a cluster, and cluster is false")
+    try:
+        address = read_redis_address(url)
+    except ValueError as error:
+        raise LedgerError(f"the ledger's address: {error}") from None
+    replicas, keep = address.options.get("replicas"), address.options.get("keep_days")
     if replicas is not None and not (replicas.isascii() and replicas.isdecimal()):
         raise LedgerError("the ledger's address: replicas is a number, such as 1")
     if keep is not None and not (
@@ -66,18 +58,11 @@ def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None
     ):
         raise LedgerError(f"the ledger's address: keep_days is a number from {LEAST_KEPT_DAYS}, such as 60")
     return RedisOptions(
-        url=urlunsplit(parts._replace(query=urlencode(asked))),
-        cluster=True if nodes else None if cluster is None else _FLAGS[cluster],
+        url=address.url,
+        cluster=address.cluster,
         replicas=None if replicas is None else int(replicas),
         allow_loss=allow_loss,
         seen=seen,
         keep=None if keep is None else timedelta(days=int(keep)),
-        nodes=nodes,
+        nodes=address.nodes,
     )
-
-
-def _node(value: str) -> tuple[str, int]:
-    host, _, port = value.rpartition(":")
-    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
-        raise LedgerError("the ledger's address: node is host:port, such as node-2.example:6379")
-    return host.removeprefix("[").removesuffix("]"), int(port)

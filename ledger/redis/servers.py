@@ -37,6 +37,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from edge.redisaddress import is_cluster
 from ledger.redis.circuit import Circuit
 from ledger.redis.keys import PREFIXES
 from ledger.redis.options import RedisOptions
@@ -282,11 +283,7 @@ class Servers:
         with self._lock:
             if self._single is not None or self._cluster is not None:
                 return
-            cluster = self._options.cluster
-            if cluster is None:
-                with self._client() as client:
-                    cluster = bool(client.info("cluster").get("cluster_enabled"))
-            if cluster:
+            if is_cluster(self._client, named=self._options.cluster):
                 others = [ClusterNode(*node) for node in self._options.nodes]  # type: ignore[no-untyped-call]
                 self._cluster = RedisCluster.from_url(self._options.url, startup_nodes=others, **self._bounds())
             else:
