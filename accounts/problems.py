@@ -14,7 +14,7 @@ WRONG_CREDENTIALS: Final = register_problem(
         401,
         "工号或密码不正确",
         "The name, password or PIN is not right",
-        "Check what was typed; ask the operator of the system if it stays.",
+        "Type all again. If this is refused again, ask the operator of the system.",
     )
 )
 CODE_REFUSED: Final = register_problem(
@@ -23,7 +23,7 @@ CODE_REFUSED: Final = register_problem(
         403,
         "登记码无效或已使用",
         "The enrolment code is not valid, or was used",
-        "Type the code again, or have a new one made: a code works once, within 24 hours.",
+        "Type the code again, or ask for a new code. A code works once, within 24 hours.",
     )
 )
 OPERATOR_NEEDED: Final = register_problem(
@@ -31,8 +31,8 @@ OPERATOR_NEEDED: Final = register_problem(
         "operator-needed",
         403,
         "须先由工作人员登录",
-        "This device does nothing while no operator is signed in",
-        "Sign in at this device, and try again.",
+        "No operator is signed in at this device",
+        "Sign in at this device, then try again.",
     )
 )
 FACTOR_NEEDED: Final = register_problem(
@@ -41,7 +41,7 @@ FACTOR_NEEDED: Final = register_problem(
         401,
         "还需再验证一次",
         "A second step is needed",
-        "Send `code` too: the one-time code of the authenticator, or a recovery code.",
+        "Send `code` too: the one-time code of the authenticator app, or a recovery code.",
     )
 )
 CONFIRM_AGAIN: Final = register_problem(
@@ -49,8 +49,8 @@ CONFIRM_AGAIN: Final = register_problem(
         "confirm-again",
         403,
         "请再次验证身份后继续",
-        "Sign in again before this",
-        "Confirm at /sign-in/again, or open a new session; a full sign-in serves for ten minutes.",
+        "You must sign in again first",
+        "Sign in again at /sign-in/again, or open a new session. A full sign-in is enough for ten minutes.",
     )
 )
 OPERATOR_SIGNED_OUT: Final = register_problem(

@@ -31,8 +31,8 @@ DIFFERS = register_problem(
         "application-differs",
         409,
         "该渠道回执号已登记，内容不同",
-        "This channel's receipt number was handed in before, and said something else",
-        "Send what was sent first; a change is supplied by the applicant or told to the office.",
+        "This receipt number of the channel is known already, with another content",
+        "Send the first content again. The applicant sends a change later, or tells the office of the change.",
     )
 )
 _Text = Annotated[str, msgspec.Meta(max_length=200)]

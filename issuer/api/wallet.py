@@ -79,24 +79,24 @@ ENROLMENT_REFUSED: Final = register_problem(
         "enrolment-refused",
         403,
         "激活码无效、已使用，或证件后四位不符",
-        "The code is not valid or was used, or the ID's last four characters do not fit",
-        "Type both again, or ask the office for a new code: a code works once, within seven days.",
+        "The code is not valid, or was used, or does not belong to these last four characters of the ID",
+        "Type both again, or ask the office for a new code. A code works once, within seven days.",
     )
 )
 _NO_CARD: Final = (
     (
         REPLACED,
         "此激活码已被新的激活码取代，请用最近收到的那一个",
-        "A newer code was made in its place: use the latest one",
+        "A newer code replaces this code: use the newest code",
     ),
-    (USED, "此激活码已使用过，请致电领取新的激活码", "The code was used before: telephone for a new one"),
-    (OVER, "此激活码已过期，请致电领取新的激活码", "The code is over: telephone for a new one"),
+    (USED, "此激活码已使用过，请致电领取新的激活码", "The code was used already: call for a new code"),
+    (OVER, "此激活码已过期，请致电领取新的激活码", "The code has expired: call for a new code"),
     (
         NOT_ENTITLED,
         "您的资格已变更，目前不能激活电子卡，请致电咨询",
-        "Your entitlement has changed; no card can be activated now",
+        "Your entitlement has changed, so no card can be activated now: call the office",
     ),
-    (TOO_MANY, "一年内激活的手机已达上限，请致电咨询", "Too many phones were activated within a year"),
+    (TOO_MANY, "一年内激活的手机已达上限，请致电咨询", "Too many phones were activated within a year: call the office"),
 )
 for _reason, _zh, _en in _NO_CARD:
     register_problem(ProblemKind(f"enrolment-{_reason}", 403, _zh, _en, "Call the number under `call`."))
@@ -121,7 +121,7 @@ TOO_MANY_TRIES: Final = register_problem(
         429,
         "尝试次数过多，请稍候再试，或致电咨询",
         "Too many tries with a wrong code",
-        "Wait for the seconds of Retry-After, or call the number under `call`. A right code is never refused.",
+        "Wait for the seconds that Retry-After gives, or call the number under `call`. A right code is never refused.",
     )
 )
 CARD_NOT_VALID: Final = register_problem(
@@ -130,7 +130,7 @@ CARD_NOT_VALID: Final = register_problem(
         403,
         "此卡已失效或已停用",
         "The card is not valid any more",
-        "Call the office; `reason` says revoked, moved, suspended or not-entitled.",
+        "Call the office. `reason` says revoked, moved, suspended or not-entitled.",
     )
 )
 _BODY_MOST: Final = 8192

@@ -79,7 +79,7 @@ def test_the_document_has_the_members_of_rfc_9457():
         "status": 422,
         "code": "invalid-field",
         "hint": PROBLEMS["invalid-field"].hint,
-        "message": {"zh": "字段有误", "en": "A field is not valid"},
+        "message": {"zh": "填写有误，请更正标出的栏目", "en": "A field is not valid"},
         "detail": "Too long.",
         "instance": "abc",
         "fields": [],

@@ -37,8 +37,8 @@ LOOK_OVER: Final = register_problem(
         "look-over",
         404,
         "核对已超时，或不是本机的核对",
-        "This look is over, or was another device's",
-        "Scan the card again: a look is good for 120 seconds.",
+        "This look is over, or another device made the look",
+        "Scan the card again. A look is valid for 120 seconds.",
     )
 )
 

@@ -25,7 +25,7 @@ register_problem(
         422,
         "这张卡未被接受",
         "This card is not accepted",
-        "See `reason`; refresh the card, then try again.",
+        "See `reason`. Refresh the card, then try again.",
     )
 )
 

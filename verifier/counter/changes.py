@@ -25,22 +25,42 @@ from verifier.rules.supervising import answers_for, of_department
 from verifier.trust.published import Documents
 
 _KINDS = (
-    ProblemKind("too-late-to-void", 409, "已过自行撤销时限", "It is too late to void this here", "Ask a supervisor."),
     ProblemKind(
-        "another-must-void", 409, "须由另一位主管撤销", "Another supervisor must void this", "Not the granter."
+        "too-late-to-void", 409, "已过自行撤销时限", "It is too late to void this entry here", "Ask a supervisor."
     ),
     ProblemKind(
-        "already-voided", 409, "该记录已撤销", "It was voided already", "Nothing more to do: see today's list."
-    ),
-    ProblemKind("checked-out", 409, "已登记离场", "It was checked out already", "A supervisor can still void it."),
-    ProblemKind(
-        "not-granted", 409, "该记录未通过，无可撤销", "That entry granted nothing", "There is nothing to take back."
-    ),
-    ProblemKind(
-        "no-visit", 409, "没有进行中的入场", "No visit is open there", "Look for the right entry in today's list."
+        "another-must-void",
+        409,
+        "须由另一位主管撤销",
+        "Another supervisor must void this entry",
+        "Ask a supervisor who did not grant the use.",
     ),
     ProblemKind(
-        "out-of-range", 422, "离场时间不在入场期间", "That time is not within the visit", "Between its start and now."
+        "already-voided",
+        409,
+        "该记录已撤销",
+        "This entry was voided already",
+        "Do nothing more. Today's list shows the entry as voided.",
+    ),
+    ProblemKind(
+        "checked-out", 409, "已登记离场", "The visit was checked out already", "Ask a supervisor to void the entry."
+    ),
+    ProblemKind(
+        "not-granted",
+        409,
+        "该记录未通过，无可撤销",
+        "This entry granted nothing",
+        "Do nothing: there is no use to take back.",
+    ),
+    ProblemKind(
+        "no-visit", 409, "没有进行中的入场", "This entry has no open visit", "Find the right entry in today's list."
+    ),
+    ProblemKind(
+        "out-of-range",
+        422,
+        "离场时间不在入场期间",
+        "This time does not lie within the visit",
+        "Give a time between the start of the visit and now.",
     ),
 )
 for _kind in _KINDS:

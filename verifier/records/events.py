@@ -18,9 +18,13 @@ from verifier.records.tables import EVENTS
 
 for _kind in (
     ProblemKind(
-        "event-exists", 409, "活动编号已存在", "There is an event of this code", "Change it, or use another code."
+        "event-exists",
+        409,
+        "活动编号已存在",
+        "An event with this code exists already",
+        "Change this event, or use another code.",
     ),
-    ProblemKind("event-cancelled", 409, "活动已取消", "The event is cancelled", "Make another event."),
+    ProblemKind("event-cancelled", 409, "活动已取消", "The event is cancelled", "Make a new event."),
 ):
     register_problem(_kind)
 

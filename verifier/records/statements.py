@@ -20,7 +20,9 @@ from verifier.records.tables import STATEMENT_CLOSINGS as CLOSINGS
 from verifier.records.tables import STATEMENT_LINES as LINES
 
 register_problem(
-    ProblemKind("month-closed", 409, "该月已结账", "The month is closed", "Later changes stand as corrections.")
+    ProblemKind(
+        "month-closed", 409, "该月已结账", "The month is closed", "Record the change as a correction of a later month."
+    )
 )
 FIGURES: Final = ("paid", "re_entries", "companions", "voided", "overrides", "held")
 """The counted figures, in the order of a row."""

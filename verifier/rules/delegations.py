@@ -33,13 +33,25 @@ ID.
 
 _KINDS: Final = (
     ProblemKind(
-        "too-many-delegations", 409, "有效的授权码过多", "Too many codes are in force", "Take one back, then try again."
+        "too-many-delegations",
+        409,
+        "有效的授权码过多",
+        "The holder has too many valid codes",
+        "Take back a code, then try again.",
     ),
     ProblemKind(
-        "card-does-not-hold", 409, "该卡目前不能使用", "This card does not hold now", "See the reason, or call."
+        "card-does-not-hold",
+        409,
+        "该卡目前不能使用",
+        "This card cannot be used now",
+        "See `reason`, or call the office.",
     ),
     ProblemKind(
-        "not-delegable", 409, "该服务不能授权他人代办", "No clerk can use this service", "Services for employers alone."
+        "not-delegable",
+        409,
+        "该服务不能授权他人代办",
+        "No clerk may use this service for the holder",
+        "Choose a service for employers.",
     ),
 )
 for _kind in _KINDS:

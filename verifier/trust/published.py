@@ -41,7 +41,7 @@ register_problem(
         503,
         "签发方文件缺失或无效，暂不能办理",
         "The issuer's signed documents are missing or not valid",
-        "Run `python -m issuer publish`, or fetch the documents again; /readyz says what is wrong.",
+        "Run `python -m issuer publish`, or fetch the documents again. /readyz says what is wrong.",
     )
 )
 

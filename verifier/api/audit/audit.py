@@ -45,8 +45,8 @@ register_problem(
         "not-logged-yet",
         404,
         "记录尚未并入日志树",
-        "The entry is not in the log's tree yet, or there is none",
-        "Ask again a little later; a promise that is over a minute old and still not kept is a breach: report it.",
+        "The log's tree does not hold this entry yet, or the entry does not exist",
+        "Ask again a little later. A promise that is older than a minute and not kept is a breach: report the breach.",
     )
 )
 

@@ -42,8 +42,8 @@ register_problem(
         "no-promise",
         422,
         "这不是本服务器的凭据",
-        "This is no promise of this server's, or none of the caller's entries",
-        "Send the text under `promise` of the answer, unchanged, from the device or phone that got it.",
+        "This server made no such promise for an entry of the caller",
+        "Send the text under `promise` of the answer unchanged, from the device or phone that got the answer.",
     )
 )
 

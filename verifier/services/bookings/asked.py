@@ -22,14 +22,24 @@ from verifier.counter.entries import draft_by
 from verifier.trust.published import Documents
 
 _KINDS: Final = (
-    ProblemKind("booking-was-used", 409, "预约已使用", "The booking was used", "Void that use first."),
-    ProblemKind("booking-was-cancelled", 409, "预约已取消", "The booking was cancelled", "Book again."),
-    ProblemKind("booking-was-missed", 409, "预约已作废", "The booking was missed", "A supervisor can reopen it."),
+    ProblemKind("booking-was-used", 409, "预约已使用", "The booking was used already", "Void the use first."),
+    ProblemKind("booking-was-cancelled", 409, "预约已取消", "The booking was cancelled", "Make a new booking."),
     ProblemKind(
-        "booking-not-over", 409, "预约时间未过", "The booking is not over", "Wait until its window has closed."
+        "booking-was-missed", 409, "预约已作废", "The booking was missed", "Ask a supervisor to reopen the booking."
     ),
     ProblemKind(
-        "too-late-to-cancel", 409, "已过自行取消时限", "It is too late to cancel by oneself", "Telephone the point."
+        "booking-not-over",
+        409,
+        "预约时间未过",
+        "The time of the booking is not over",
+        "Wait until the window of the booking has closed.",
+    ),
+    ProblemKind(
+        "too-late-to-cancel",
+        409,
+        "已过自行取消时限",
+        "It is too late for the holder to cancel",
+        "Call the service point.",
     ),
 )
 for _kind in _KINDS:

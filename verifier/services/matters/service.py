@@ -39,10 +39,16 @@ from verifier.services.bookings.service import booking_problems
 from verifier.trust.published import Documents
 
 _KINDS: Final = (
-    ProblemKind("no-matter", 409, "该记录没有台账事项", "That entry opened no matter", "Look in the list of matters."),
-    ProblemKind("matter-closed", 409, "该事项已办结", "The matter is closed", "Open a new one with a check-in."),
     ProblemKind(
-        "matter-complete", 409, "材料已登记齐全", "The materials are complete already", "The deadline runs already."
+        "no-matter", 409, "该记录没有台账事项", "This entry opened no matter", "Find the matter in the list of matters."
+    ),
+    ProblemKind("matter-closed", 409, "该事项已办结", "The matter is closed", "Open a new matter with a check-in."),
+    ProblemKind(
+        "matter-complete",
+        409,
+        "材料已登记齐全",
+        "The materials are complete already",
+        "Do nothing more: the deadline runs already.",
     ),
 )
 for _kind in _KINDS:

@@ -45,9 +45,15 @@ GIVES_BACK: Final = frozenset({"refused", "withdrawn"})
 
 for _kind in (
     ProblemKind(
-        "request-under-way", 409, "主管部门已在办理", "The department is at work on it", "Telephone the department."
+        "request-under-way",
+        409,
+        "主管部门已在办理",
+        "The department is working on this request",
+        "Call the department.",
     ),
-    ProblemKind("no-notes", 422, "本项不记录内容", "Nothing is recorded of what this is about", "Leave the note out."),
+    ProblemKind(
+        "no-notes", 422, "本项不记录内容", "The content of this service is not recorded", "Leave out the note."
+    ),
 ):
     register_problem(_kind)
 

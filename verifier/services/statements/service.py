@@ -29,8 +29,8 @@ from verifier.services.statements.lines import (
 
 register_problem(
     ProblemKind(
-        "month-not-next", 409, "须按月顺序结账，且该月已结束", "Months are closed in order, once over",
-        "Close the month after the one closed last.",
+        "month-not-next", 409, "须按月顺序结账，且该月已结束", "Months are closed in order, each after its end",
+        "Close the month that follows the last closed month.",
     )
 )  # fmt: skip
 LONGEST: Final = timedelta(days=366)
