@@ -42,7 +42,9 @@ def init(desk: AccountsCli, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines to show at most."
+)
 @json_option
 @click.pass_obj
 def log(desk: AccountsCli, limit: int, as_json: bool) -> None:

@@ -42,20 +42,22 @@ folder_option = click.option(
 
 @click.command()
 @folder_option
-@click.option("--service", help="The service that a tap asks for; a page may choose another.")
+@click.option("--service", help="The service for each tap. The page may choose another service.")
 @click.option("--kind", "matter_kind", help="The kind of matter that a tap opens, for a service that has kinds.")
 @click.option("--server", "address", help="Enrol first: the server's address.")
 @click.option("--code", help="Enrol first: the one-time code; `-` reads it from stdin.")
-@click.option("--label", help="Enrol first: a name for this PC.")
-@click.option("--origin", "origins", multiple=True, help="A page that may listen; else the server's own.")
+@click.option("--label", help="Enrol first: the name of this PC in lists.")
+@click.option(
+    "--origin", "origins", multiple=True, help="The address of a page that may listen. Default: the server's own pages."
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="For the page, on loopback."
 )
 @click.option("--serial", "serials", multiple=True, help="A QR scanner's port, such as /dev/ttyACM0.")
 @click.option("--operator", help="Sign an operator in at the start, for twelve hours; asks for the PIN.")
-@click.option("--no-readers", is_flag=True, help="Scanners alone.")
+@click.option("--no-readers", is_flag=True, help="Use scanners only, and no card readers.")
 @click.option("--no-terminal", is_flag=True, help="Read nothing from the terminal (for systemd).")
-@click.option("--diagnose", "diagnoses", is_flag=True, help="Say what this PC has and lacks, and exit.")
+@click.option("--diagnose", "diagnoses", is_flag=True, help="Show what this PC has and what it lacks, and exit.")
 def agent(folder: Path, address: str | None, code: str | None, diagnoses: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Run at a counter PC: check in by tap and by scan, and show the results on the terminal and the counter page."""
     if diagnoses:
@@ -210,7 +212,13 @@ def simulate_key(key_file: Path) -> None:
 @click.option("--key", "key_file", type=click.Path(dir_okay=False, path_type=Path), help="A virtual chip's key file.")
 @click.option("--masters", type=click.Path(dir_okay=False, path_type=Path), help="A virtual counting tag's masters.")
 @click.option("--uid", default="04000000000000", show_default=True, help="A virtual counting tag's UID.")
-@click.option("--count", type=click.IntRange(1, 2**24 - 1), default=1, show_default=True, help="Its reading.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 2**24 - 1),
+    default=1,
+    show_default=True,
+    help="The count that the virtual tag gives.",
+)
 @click.option("--id-checked", is_flag=True, help="As if the person's ID had been compared.")
 @json_option
 def simulate_tap(card_file: Any, folder: Path, service: str, id_checked: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values

@@ -34,10 +34,12 @@ T = TypeVar("T")
 WAIT_SECONDS = 60
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _ALGORITHMS = {"3des": 0x03, "aes128": 0x08, "aes192": 0x0A, "aes256": 0x0C}
-reader_option = click.option("--reader", help="The reader's name or the beginning of it; else the first one.")
+reader_option = click.option("--reader", help="The reader's name or its beginning. Default: the first reader.")
 
 
-programme_option = click.option("--programme", type=_FILE, help="The programme's file; else YUNJU_PROGRAMME names it.")
+programme_option = click.option(
+    "--programme", type=_FILE, help="The programme's file. Default: the setting YUNJU_PROGRAMME."
+)
 replace_option = click.option("--replace", is_flag=True, help="Replace a key or a card that the chip holds already.")
 
 
@@ -72,7 +74,9 @@ def readers(as_json: bool) -> None:
 
 @click.command()
 @reader_option
-@click.option("--show", is_flag=True, help="Show the card's text too: whoever has a tag's text has a copy of the tag.")
+@click.option(
+    "--show", is_flag=True, help="Show the card's text too. The text of a tag is a copy of the tag: keep it secret."
+)
 @json_option
 def read(reader: str | None, show: bool, as_json: bool) -> None:
     """Read the card on a reader: its profile, and how well it could prove itself. Verifies nothing."""
@@ -192,11 +196,11 @@ def personalise_tag424(token_file: Any, masters: Path, link: str, record: Path, 
 @click.argument("kind", type=click.Choice([kind.value for kind in CardKind]))
 @click.argument("holders", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--issuer", "issuer_command", default=f"{sys.executable} -m issuer", help="The issuer's command line.")
-@click.option("--management-key-file", type=_FILE, help="For chips.")
+@click.option("--management-key-file", type=_FILE, help="Chips: the management key's file, hexadecimal.")
 @click.option("--management-algorithm", type=click.Choice(list(_ALGORITHMS)), default="aes192", show_default=True)
-@click.option("--masters", type=_FILE, help="For counting tags.")
-@click.option("--link", default="", help="For counting tags.")
-@click.option("--records", type=_FILE, help="For counting tags: a new file for the verifier.")
+@click.option("--masters", type=_FILE, help="Counting tags: the file that `personalise masters` made.")
+@click.option("--link", default="", help="Counting tags: what the tag's link begins with.")
+@click.option("--records", type=_FILE, help="Counting tags: a new file for the verifier.")
 @click.option("--lock", is_flag=True, help="Close Type 2 tags for ever.")
 @click.option("--report", type=_FILE, help="Where the report goes, JSON.")
 @programme_option

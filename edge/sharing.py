@@ -9,7 +9,7 @@ import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
@@ -172,10 +172,23 @@ class RedisShared:
                 self._held = storage, SlidingWindowCounterRateLimiter(storage)
             yield self._held
         except (StorageError, RedisError, RedisClusterException, OSError) as error:
-            self._held = None  # connections to a primary that handed over would be refused for ever
+            self.close()  # connections to a primary that handed over would be refused for ever
             if not isinstance(getattr(error, "storage_error", error), ResponseError):
                 self._asks_at = monotonic() + REST_SECONDS
             raise SharedAway(type(error).__name__) from None
+
+    def close(self) -> None:
+        """Close the connections. The next count opens new ones."""
+        held, self._held = self._held, None
+        client: Any = None if held is None else getattr(held[0], "storage", None)
+        if client is None:
+            return
+        from redis.exceptions import RedisError  # noqa: PLC0415 - as above
+
+        with suppress(RedisError, OSError):  # a client that is broken already has nothing left to close
+            if hasattr(client, "disconnect_connection_pools"):
+                client.disconnect_connection_pools()  # a cluster's own close leaves them open
+            client.close()
 
     def _storage(self) -> Storage:
         from redis import Redis  # noqa: PLC0415 - as above

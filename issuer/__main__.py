@@ -91,12 +91,18 @@ def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_jso
 
 
 @main.command()
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
-@click.option("--holder", "holder_id", help="Of one holder alone.")
-@click.option("--action", type=click.Choice([one.value for one in OfficeAction]), help="Of one kind: broken-glass.")
-@click.option("--check", is_flag=True, help="Go through the whole chain first; exit 1 where a line was changed.")
-@click.option("--against", type=click.File("r", encoding="utf-8"), help="A checkpoint that was kept: with --check.")
-@click.option("--checkpoint", is_flag=True, help="Print the signed statement of the log's end alone, to be kept.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines to show at most."
+)
+@click.option("--holder", "holder_id", help="Only of this holder.")
+@click.option(
+    "--action",
+    type=click.Choice([one.value for one in OfficeAction]),
+    help="Only lines of this kind, such as broken-glass.",
+)
+@click.option("--check", is_flag=True, help="Check the whole chain first. Exits 1 if a line was changed.")
+@click.option("--against", type=click.File("r", encoding="utf-8"), help="With --check: a checkpoint that you kept.")
+@click.option("--checkpoint", is_flag=True, help="Print only the signed checkpoint of the log's end, to keep it.")
 @json_option
 @click.pass_obj
 def log(

@@ -56,7 +56,9 @@ class KeysCli:
 
 @main_group("keys")
 @click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), help="The key folder; else the setting YUNJU_KEYS."
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The key folder. Default: the setting YUNJU_KEYS.",
 )
 @click.pass_context
 def main(context: click.Context, folder: Path | None) -> None:

@@ -32,8 +32,12 @@ _SEAL: Final = click.option(
 @click.command()
 @click.argument("folder", type=_FOLDER)
 @_SEAL
-@click.option("--without-keys", is_flag=True, help="Leave keys and secrets out: they are kept in another way.")
-@click.option("--without-servers", is_flag=True, help="Leave stores on PostgreSQL and Redis out: they are kept there.")
+@click.option("--without-keys", is_flag=True, help="Leave out keys and secrets, because they are kept in another way.")
+@click.option(
+    "--without-servers",
+    is_flag=True,
+    help="Leave out stores on PostgreSQL and Redis, because their servers are backed up.",
+)
 @click.option(
     "--check", is_flag=True, help="Make no backup: read the backup FOLDER and compare each part with its manifest."
 )

@@ -37,9 +37,9 @@ CLOCK: Final = SystemClock()
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Do each job once, say how it went, and end.")
-@click.option("--status", is_flag=True, help="Do nothing; tell what the working process reported last.")
-@click.option("--alive", is_flag=True, help="Do nothing; exit 1 when the working process gives no signs of life.")
+@click.option("--once", is_flag=True, help="Do each job once, show the results, and end.")
+@click.option("--status", is_flag=True, help="Do no work. Show the last report of the working process.")
+@click.option("--alive", is_flag=True, help="Do no work. Exits 1 if the working process gives no sign of life.")
 @json_option
 def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
     """Do the background work of the enabled surfaces until stopped.

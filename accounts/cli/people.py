@@ -35,7 +35,7 @@ def person() -> None:
 @click.argument("name")
 @click.option("--role", "roles", multiple=True, required=True, metavar="ROLE[:SCOPE]", help=ROLE_HELP)
 @_PASSWORD_FILE
-@click.option("--single-sign-on", is_flag=True, help="No password: the person comes by the organisation's sign-in.")
+@click.option("--single-sign-on", is_flag=True, help="No password: the person uses the organisation's sign-in.")
 @json_option
 @click.pass_obj
 def add(  # noqa: PLR0917 - click passes options by name

@@ -11,12 +11,14 @@ from edge.instants import rfc3339
 
 
 @click.command("security")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
 @click.option(
-    "--skip", type=click.IntRange(0), default=0, show_default=True, help="How many newer events to pass over."
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines to show at most."
+)
+@click.option(
+    "--skip", type=click.IntRange(0), default=0, show_default=True, help="How many of the newest events to leave out."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice([kind.value for kind in SecurityKind]))
-@click.option("--person", help="Only what was tried at this person's name.")
+@click.option("--person", help="Only events at the name of this person.")
 @json_option
 @click.pass_obj
 def security(  # noqa: PLR0917 - click passes options by name

@@ -26,8 +26,10 @@ def application() -> None:
 
 
 @application.command("list")
-@click.option("--state", type=click.Choice([one.value for one in State]), help="In one state alone.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
+@click.option("--state", type=click.Choice([one.value for one in State]), help="Only applications in this state.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many to show at most."
+)
 @json_option
 @click.pass_obj
 def list_applications(office: IssuerCli, /, *, state: str | None, limit: int, as_json: bool) -> None:
@@ -41,9 +43,9 @@ def list_applications(office: IssuerCli, /, *, state: str | None, limit: int, as
 @application.command("import")
 @click.argument("file", type=_FILE)
 @click.option("--channel", default="", help="The channel of rows that name none: province, district.")
-@click.option("--ground", default="", help="The ground of all rows, where the file has no column for it.")
+@click.option("--ground", default="", help="The ground of all rows, if the file has no column for it.")
 @click.option("--skip-faulty", is_flag=True, help="Import the good rows of a file with faults.")
-@click.option("--dry-run", is_flag=True, help="Tell what the file holds, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what the file holds, and change nothing.")
 @json_option
 @click.pass_obj
 def import_platform(
@@ -57,10 +59,10 @@ def import_platform(
 @click.argument("file", type=_FILE)
 @click.option("--department", required=True, help="The department whose list this is: development.")
 @click.option("--ground", required=True, help="The ground that the list is for: gold-12.")
-@click.option("--limb", default="", help="Its alternative, where the file has no column for it.")
+@click.option("--limb", default="", help="The alternative of the ground, if the file has no column for it.")
 @click.option("--reference", required=True, help="The number of the letter that the list came with.")
 @click.option("--skip-faulty", is_flag=True, help="Import the good rows of a file with faults.")
-@click.option("--dry-run", is_flag=True, help="Tell what the file holds, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what the file holds, and change nothing.")
 @json_option
 @click.pass_obj
 def import_list(

@@ -40,7 +40,13 @@ def card() -> None:
 
 @card.command()
 @click.argument("holder_id")
-@click.option("--form", type=click.Choice(["print", "tag", "chip"]), default="print", show_default=True, help="Form.")
+@click.option(
+    "--form",
+    type=click.Choice(["print", "tag", "chip"]),
+    default="print",
+    show_default=True,
+    help="The form of the card.",
+)
 @click.option("--key", type=click.File("rb"), help="The chip's public key, a JWK.")
 @no_publish_option
 @json_option
@@ -75,9 +81,11 @@ def show(office: IssuerCli, /, *, name: str, token: bool, as_json: bool) -> None
 
 
 @card.command("list")
-@click.option("--holder", "holder_id", help="Of one holder alone.")
-@click.option("--after", default="", help="Begin after this id.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many.")
+@click.option("--holder", "holder_id", help="Only of this holder.")
+@click.option("--after", default="", help="Begin after this id: for the next part of a long list.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many to show at most."
+)
 @json_option
 @click.pass_obj
 def list_(office: IssuerCli, /, *, holder_id: str | None, after: str, limit: int, as_json: bool) -> None:
@@ -96,9 +104,13 @@ def list_(office: IssuerCli, /, *, holder_id: str | None, after: str, limit: int
 @card.command()
 @click.argument("name")
 @click.option(
-    "--format", "form", type=click.Choice(["terminal", "png", "svg", "text"]), default="terminal", help="As what."
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "png", "svg", "text"]),
+    default="terminal",
+    help="The form of the output.",
 )
-@click.option("--output", "-o", type=_FILE, help="A file; needed for png.")
+@click.option("--output", "-o", type=_FILE, help="The file to write. A png needs a file.")
 @click.option("--plain", is_flag=True, help="The JWT itself instead of the compact form.")
 @click.option("--digits", is_flag=True, help="The compact form in digits, for keyboard-wedge scanners.")
 @click.option("--scale", type=click.IntRange(1, 40), default=8, show_default=True, help="Pixels a module, in a png.")
@@ -130,7 +142,9 @@ def qr(
 @card.command()
 @click.argument("name")
 @click.option("--output", "-o", type=_FILE, required=True, help="The PDF file.")
-@click.option("--fonts", type=click.Path(file_okay=False, path_type=Path), default=FONTS, help="Folder of the font.")
+@click.option(
+    "--fonts", type=click.Path(file_okay=False, path_type=Path), default=FONTS, help="The folder of the font."
+)
 @click.pass_obj
 def pdf(office: IssuerCli, /, *, name: str, output: Path, fonts: Path) -> None:
     """Write the card for the printer: an ID-1 PDF, front and back, with full name and photo."""
@@ -141,7 +155,7 @@ def pdf(office: IssuerCli, /, *, name: str, output: Path, fonts: Path) -> None:
 
 @card.command()
 @click.argument("name")
-@click.option("--because", type=_BECAUSE, default="other", show_default=True, help="Why.")
+@click.option("--because", type=_BECAUSE, default="other", show_default=True, help="The reason.")
 @no_publish_option
 @json_option
 @click.pass_obj
@@ -162,7 +176,7 @@ def resume(office: IssuerCli, /, *, name: str, publishes: bool, as_json: bool) -
 
 @card.command()
 @click.argument("name")
-@click.option("--because", type=_BECAUSE, default="other", show_default=True, help="Why.")
+@click.option("--because", type=_BECAUSE, default="other", show_default=True, help="The reason.")
 @no_publish_option
 @json_option
 @click.pass_obj
@@ -173,7 +187,7 @@ def revoke(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as
 
 @card.command()
 @click.argument("name")
-@click.option("--because", type=_BECAUSE, default="other", show_default=True, help="Why.")
+@click.option("--because", type=_BECAUSE, default="other", show_default=True, help="The reason.")
 @no_publish_option
 @json_option
 @click.pass_obj

@@ -39,7 +39,7 @@ def holder() -> None:
 
 
 @holder.command()
-@click.option("--name", prompt="Full name as on the ID", help="Full name; asked for when left out.")
+@click.option("--name", prompt="Full name as on the ID", help="The full name. Asked for if it is not given.")
 @identity_options
 @click.option("--phone", help="A number for call-backs.")
 @json_option
@@ -93,8 +93,10 @@ def find(office: IssuerCli, /, *, id_type: str, country: str | None, id_file: IO
 
 
 @holder.command("list")
-@click.option("--after", default="", help="Begin after this id.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many.")
+@click.option("--after", default="", help="Begin after this id: for the next part of a long list.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many to show at most."
+)
 @json_option
 @click.pass_obj
 def list_(office: IssuerCli, /, *, after: str, limit: int, as_json: bool) -> None:
@@ -137,11 +139,11 @@ def photo(office: IssuerCli, /, *, holder_id: str, file: Path, as_json: bool) ->
 @holder.command()
 @click.argument("holder_id")
 @click.argument("code")
-@click.option("--limb", help="Which alternative of the ground.")
-@click.option("--tier", help="The tier that the decision names; for `special` alone.")
+@click.option("--limb", help="The alternative of the ground.")
+@click.option("--tier", help="The tier that the decision names. Only for `special`.")
 @click.option("--reference", help="The decision's reference.")
-@click.option("--body", help="Who decided.")
-@click.option("--note", help="What proved it.")
+@click.option("--body", help="The body that decided.")
+@click.option("--note", help="The papers that proved the ground.")
 @click.option("--contract-ends", type=_DAY, help="Last day of the contract, YYYY-MM-DD.")
 @click.option("--permit-ends", type=_DAY, help="Last day of the permit.")
 @click.option("--basis-ends", type=_DAY, help="Last day of the ground itself.")
@@ -218,7 +220,9 @@ def erase_holder(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: b
 @holder.command()
 @click.argument("holder_id")
 @click.argument("benefit")
-@click.option("--ruling", type=click.Choice(["granted", "refused"]), help="The department's ruling, once there is one.")
+@click.option(
+    "--ruling", type=click.Choice(["granted", "refused"]), help="The ruling of the department, if there is a ruling."
+)
 @json_option
 @click.pass_obj
 def benefit(office: IssuerCli, /, *, holder_id: str, benefit: str, ruling: str | None, as_json: bool) -> None:

@@ -74,7 +74,9 @@ def drop(office: IssuerCli, /, *, kid: str, sure: bool, as_json: bool) -> None:
 
 @key.command()
 @click.argument("kid")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="How many to show at most."
+)
 @json_option
 @click.pass_obj
 def cards(office: IssuerCli, /, *, kid: str, limit: int, as_json: bool) -> None:

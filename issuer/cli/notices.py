@@ -18,7 +18,9 @@ def notice() -> None:
 
 @notice.command("list")
 @click.option("--all", "everything", is_flag=True, help="List notices that were sent too.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many to show at most."
+)
 @json_option
 @click.pass_obj
 def list_notices(office: IssuerCli, /, *, everything: bool, limit: int, as_json: bool) -> None:

@@ -60,7 +60,7 @@ def diff(*, old: Path, new: Path, as_json: bool) -> None:
 @click.option(
     "--month", type=click.DateTime(["%Y-%m"]), help="The month to play, YYYY-MM; the present month if none is given."
 )
-@click.option("--tier", help="Of one tier alone.")
+@click.option("--tier", help="Only this tier.")
 @json_option
 @click.pass_obj
 def try_month(office: IssuerCli, /, *, file: Path, month: datetime | None, tier: str | None, as_json: bool) -> None:

@@ -205,7 +205,7 @@ def test_the_report_of_a_month_is_written_as_pdf(tmp_path):
     assert (said["entries"], said["department"]) == (5, "health")
     assert paper.read_bytes().startswith(b"%PDF-")
     paper.unlink()
-    assert "write it as 2026-11" in office.run("report", "--month", "November", "--out", paper, code=1)
+    assert "write the month as 2026-11" in office.run("report", "--month", "November", "--out", paper, code=1)
     assert "hr-centre" in office.run("report", "--month", "2026-11", "--department", "x", "--out", paper, code=1)
     assert not paper.exists()
 

@@ -28,6 +28,21 @@ def redis(tmp_path):
         yield server
 
 
+@pytest.fixture(autouse=True)
+def closed_counts(monkeypatch):
+    """Close each test's connections to Redis: a forgotten socket would fail the whole run at its end."""
+    made, begin = [], RedisShared.__init__
+
+    def remembered(self, *given):
+        begin(self, *given)
+        made.append(self)
+
+    monkeypatch.setattr(RedisShared, "__init__", remembered)
+    yield
+    for shared in made:
+        shared.close()
+
+
 def file_of(folder) -> FileShared:
     """Return another worker's hold of the same file."""
     return FileShared(folder / "limits.db")

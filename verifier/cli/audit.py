@@ -58,12 +58,12 @@ Command = Callable[..., Any]
 
 
 def _keys_option(command: Command) -> Command:
-    told = "A key of the log, or a file of them, one a line. Repeat it for several."
+    told = "A key of the log, or a file with one key on each line. Repeatable."
     return click.option("--key", "keys", multiple=True, required=True, metavar="KEY", help=told)(command)
 
 
 def _witness_options(command: Command) -> Command:
-    told = "The key of a witness that you rely on, or a file of them. Repeat it; says whose cosignatures hold."
+    told = "The key of a witness that you rely on, or a file with one key on each line. Repeatable."
     needed = "How many of these witnesses must have cosigned."
     command = click.option("--quorum", type=click.IntRange(1), default=1, show_default=True, help=needed)(command)
     return click.option("--witness", "witnesses", multiple=True, metavar="KEY", help=told)(command)
@@ -78,7 +78,7 @@ def audit() -> None:
 @click.argument("log", type=click.Path(exists=True, path_type=Path))
 @_keys_option
 @click.option("--since", type=_FILE, help="A checkpoint kept from an earlier visit: the log must still begin like it.")
-@click.option("--checkpoint", type=_FILE, help="The checkpoint to hold a folder to; else the one in it.")
+@click.option("--checkpoint", type=_FILE, help="The checkpoint for a folder. Default: the checkpoint in the folder.")
 @click.option("--archive", type=_FOLDER, multiple=True, help="A folder to which old entries were moved.")
 @_witness_options
 @json_option

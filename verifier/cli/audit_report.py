@@ -36,14 +36,14 @@ _PATH: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--month", required=True, help="The month, as 2026-11.")
+@click.option("--month", required=True, help="The month, such as 2026-11.")
 @click.option("--department", help="The code of one department; all without it.")
 @click.option("--out", "-o", type=_PATH, required=True, help="The PDF to write.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
 @json_option
 @click.pass_obj
 def report(settings: Settings, /, month: str, department: str | None, out: Path, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Write the monthly report of use: by service and point, refusals, take-up, anomalies, integrity. Totals alone."""
+    """Write the monthly report of use: by service and point, refusals, take-up, anomalies, integrity."""
     with _refusals():
         programme = read_programme(settings.programme)
         if department is not None and department not in programme.departments:
@@ -58,7 +58,7 @@ def _made(settings: Settings, programme: Programme, month: str, department: str 
     try:
         span_of(month)
     except ValueError:
-        raise Refusal(f"{month} is no month", "write it as 2026-11") from None
+        raise Refusal(f"{month} is no month", "write the month as 2026-11") from None
     home, at = open_home(settings, programme.issuer), CLOCK.now()
     state = home.place.read()
     if state is None:

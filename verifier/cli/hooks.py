@@ -23,7 +23,7 @@ from hooks.service import Hooks
 from verifier.cli.opening import CLOCK
 from verifier.trust.published import read_programme
 
-_SINCE_HELP = "An instant (RFC 3339) from which on events are told; left out, {}."
+_SINCE_HELP = "Send the events from this instant on (RFC 3339). Default: {}."
 _HOOK = click.argument("hook_id", metavar="HOOK")
 
 
@@ -38,7 +38,7 @@ def hooks() -> None:
 @click.argument("integrator")
 @click.argument("url")
 @click.option("--kind", "kinds", multiple=True, required=True, help="A kind of events, or a group such as `booking`.")
-@click.option("--point", "points", multiple=True, help="A point or dept-CODE; left out, all of the integrator's.")
+@click.option("--point", "points", multiple=True, help="A point or dept-CODE. Default: all points of the integrator.")
 @click.option("--since", help=_SINCE_HELP.format("from now"))
 @json_option
 @click.pass_obj
@@ -135,8 +135,10 @@ def remove(settings: Settings, hook_id: str, as_json: bool) -> None:
 
 
 @hooks.command("dead")
-@click.option("--hook", "hook_id", help="Of this webhook alone.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
+@click.option("--hook", "hook_id", help="Only of this webhook.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many to show at most."
+)
 @json_option
 @click.pass_obj
 def list_dead(settings: Settings, hook_id: str | None, limit: int, as_json: bool) -> None:
@@ -148,7 +150,7 @@ def list_dead(settings: Settings, hook_id: str | None, limit: int, as_json: bool
 
 @hooks.command("again")
 @click.argument("webhook_id", required=False)
-@click.option("--hook", "hook_id", help="Everything of this webhook that was given up.")
+@click.option("--hook", "hook_id", help="All given-up events of this webhook.")
 @json_option
 @click.pass_obj
 def again(settings: Settings, webhook_id: str | None, hook_id: str | None, as_json: bool) -> None:

@@ -24,7 +24,7 @@ def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         json_option,
         click.option("--note", help="A sentence, kept sealed and erased like any free text."),
-        click.option("--reason", type=click.Choice(get_args(DecisionReason)), required=True, help="Why."),
+        click.option("--reason", type=click.Choice(get_args(DecisionReason)), required=True, help="The reason."),
         click.option("--as", "name", required=True, help="Your name at the sign-in; the password is asked for."),
         click.option("--record", required=True, help="The id of a record that waits."),
     ):
@@ -40,7 +40,7 @@ def offline() -> None:
 @offline.command("conflicts")
 @click.option("--since", help="Of records received from this instant on (RFC 3339).")
 @click.option("--until", help="Of records received before this instant (RFC 3339).")
-@click.option("--point", help="At this point alone.")
+@click.option("--point", help="Only at this point.")
 @json_option
 @click.pass_obj
 def conflicts(settings: Settings, since: str | None, until: str | None, point: str | None, as_json: bool) -> None:
