@@ -1,1 +1,1 @@
-"""What things cost here: each figure beside a floor measured in the same run. `make bench` runs it."""
+"""What each part costs. Each figure stands beside a floor that was measured in the same run. `make bench` runs it."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: run the benchmarks, print a table, write bench-latest.json."""
+"""`python -m bench`: runs the benchmarks, prints a table and writes bench-latest.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log's tree: appending, proofs, checking, exporting, and searching the ledger behind the audit pages."""
+"""The log's tree: appending, proofs, checking and exporting, and the searches of the audit pages."""
 
 from __future__ import annotations
 

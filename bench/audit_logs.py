@@ -1,4 +1,4 @@
-"""Logs to measure on: true leaves by the million, a ledger filled behind its back, tiles with a checkpoint."""
+"""Logs to measure on: millions of real leaves, a ledger that is filled directly, and tiles with a checkpoint."""
 
 from __future__ import annotations
 

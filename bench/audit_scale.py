@@ -1,4 +1,6 @@
-"""Auditors at scale: pages of a ledger of millions, exports of a million rows, and both beside check-ins."""
+"""Auditors at scale: the pages of a ledger of millions of entries, exports of a million rows, and both beside
+check-ins.
+"""
 
 from __future__ import annotations
 

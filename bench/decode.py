@@ -1,7 +1,8 @@
-"""Codes before a camera: what share of hard frames is read and how fast, and how long a visitor waits for the answer.
+"""Codes before a camera: the share of hard frames that is read, the time for each frame, and the time that a visitor
+waits for the answer.
 
-Real Chromium, the page's own worker and decoder. The floor of a decoding is the same frame sent to a worker that only
-sends it back; that of an answer is an empty call to the same server from the same page.
+Everything runs in a real Chromium with the page's own worker and decoder. The floor of a decoding is a worker that only
+sends the same frame back. The floor of an answer is an empty call from the same page to the same server.
 """
 
 from __future__ import annotations

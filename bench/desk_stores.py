@@ -1,6 +1,7 @@
-"""Stores as large as a district's after years, for the desks: requests, and bookings with their details and rooms.
+"""Stores that are as large as a district's stores after years, for the desks: requests, and bookings with their details
+and rooms.
 
-The rows are written behind the stores' backs. Each booking is a copy of one that a desk made, under another id.
+The rows are written directly into the stores. Each booking is a copy of a booking that a desk made, under another id.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _TIMES: Final = ("scheduled_at", "expected_at", "opens_at", "closes_at")
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A booking that a desk made: its entry, how it stands, its details."""
+    """A booking that a desk made: its entry, its row in the store, its details."""
 
     leaf: Leaf
     row: BookingRow

@@ -1,7 +1,7 @@
-"""The lists of departments and booking desks with 50,000 requests and 100,000 bookings: the 95th percentile of each.
+"""The lists of departments and booking desks with 50,000 requests and 100,000 bookings: the 95th percentile of each
+list.
 
-The pages are made in this process, so that their processor time is what they take on a machine that is idle. With the
-ledger on Redis the server's processor time is added.
+The pages are made in this process. So the processor time is what the pages take on an idle machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tap to verdict over a real pcscd, for each kind of card, beside the same commands sent raw."""
+"""The time from a tap to the verdict over a real pcscd, for each kind of card, beside the same raw commands."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MASTERS = TagMasters(bytes(range(16)), bytes(range(16, 32)))
 
 
 class Timed(Line):
-    """The way to the server, and how long it took in all: what is not the counter's own."""
+    """The way to the server. It records how long all calls took, so that the counter's own time can be told apart."""
 
     seconds = 0.0
 
@@ -50,7 +50,7 @@ class Timed(Line):
 
 
 class Recording:
-    """A transport that keeps what is sent."""
+    """A transport that keeps every command that was sent."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

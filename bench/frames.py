@@ -1,4 +1,6 @@
-"""Frames as a camera takes them of a code on a phone: near or at arm's length, blurred, tilted, glaring, dim."""
+"""Frames of a code on a phone as a camera takes them: near or at arm's length, blurred, tilted, with glare, in little
+light.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _LIGHT, _SCREEN, _MODULE_PX = 255, 235, 6
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame (JPEG), what was done to it, and how wide it is."""
+    """A frame (JPEG), the changes that were made to the frame, and the width of the code."""
 
     condition: str
     width: int

@@ -1,7 +1,8 @@
 """The office with 100,000 holders and 20,000 applications: the 95th percentile of each page, on both databases.
 
-The pages are made in this process. Each figure is the time that somebody waits; beside it stands the processor time of
-this process, which another load on the machine lengthens less. `--full` fills the whole register, else a tenth.
+The pages are made in this process. Each figure is the time that somebody waits. Beside this figure stands the processor
+time of this process, which other work on the machine changes less. `--full` fills the whole register. Without `--full`
+a tenth is filled.
 """
 
 from __future__ import annotations

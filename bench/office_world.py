@@ -1,6 +1,6 @@
-"""A register of the size of a city's: holders with cards, applications in every state, their histories, the office log.
+"""A register of the size of a city: holders with cards, applications in every state, their histories, the office log.
 
-Rows go in by bulk, in the form in which the services write them: sealed, hashed and chained.
+The rows are written in bulk, in the form in which the services write them: sealed, hashed and chained.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SHARES = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What somebody would type to find one person, and the ids behind it."""
+    """What somebody types to find a person, and the ids of this person."""
 
     holder: str
     name: str
@@ -66,7 +66,7 @@ class Handed:
 
 
 class OfficeFill:
-    """Fills a register that is empty but for the demonstration; `people` and `handed` are samples to ask for."""
+    """Fills a register that holds only the demonstration. `people` and `handed` are samples to ask for."""
 
     def __init__(self, issuer: Issuer, at: datetime, person: str) -> None:
         """Take the register, the instant and who did it all."""

@@ -66,7 +66,7 @@ def _rows(ledger: str, mine: tuple[Figures, Figures], hello: tuple[Figures, Figu
 
 
 class Figures:
-    """What one load came to."""
+    """The results of one load."""
 
     def __init__(self, times: list[float], seconds: float, processor: float) -> None:
         self.p50, self.p99 = percentile(times, 0.5), percentile(times, 0.99)

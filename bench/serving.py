@@ -1,4 +1,4 @@
-"""A gunicorn of its own on a free loopback port, ended by its process id, and what its workers' processors spent."""
+"""A gunicorn on a free loopback port, which is ended by its process id, and the processor time of its workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data folder to measure in: keys, published documents, a device, as a real one has; cards by the hundred."""
+"""A data folder to measure in: keys, published documents and a device as on a real machine, and hundreds of cards."""
 
 from __future__ import annotations
 

@@ -180,9 +180,9 @@ class RedisShared:
     def close(self) -> None:
         """Close the connections. The next count opens new ones."""
         held, self._held = self._held, None
-        client: Any = None if held is None else getattr(held[0], "storage", None)
-        if client is None:
+        if held is None or not isinstance(held[0], RedisStorage):
             return
+        client: Any = held[0].storage
         from redis.exceptions import RedisError  # noqa: PLC0415 - as above
 
         with suppress(RedisError, OSError):  # a client that is broken already has nothing left to close

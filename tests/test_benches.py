@@ -1,4 +1,4 @@
-"""The benchmarks run to their end: each stands on the product's own calls, which move on."""
+"""The benchmarks run to their end. Each uses the product's own calls, which change."""
 
 import json
 import os

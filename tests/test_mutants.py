@@ -1,4 +1,6 @@
-"""The tool that spoils code: what it spoils, and that it tells what no test notices from what one does."""
+"""The tool that spoils code: which code it spoils, and that it tells apart what a test notices and what no test
+notices.
+"""
 
 import ast
 import json

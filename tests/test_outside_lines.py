@@ -1,4 +1,4 @@
-"""Lines of the documents for the system's own tools, tried as far as a test may: nothing is installed or served."""
+"""Lines of the documents for tools of the system, tried as far as a test may. Nothing is installed or served."""
 
 import subprocess
 from pathlib import Path

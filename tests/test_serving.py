@@ -1,4 +1,4 @@
-"""How gunicorn serves: what a client that stops in the middle can cost."""
+"""How gunicorn serves: what a client that stops in the middle of a call can cost."""
 
 import json
 import runpy

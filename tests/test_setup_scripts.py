@@ -1,4 +1,4 @@
-"""Set-up says plainly what is missing and how to mend it; on a build server a missing part is a failure."""
+"""The set-up says plainly what is missing and how to mend it. On a build server a missing part is a failure."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The figures of a machine that runs: clean for Prometheus' own tool, and all there that rules and panels ask for."""
+"""The figures of a running machine: valid for Prometheus' own tool, and complete for the rules and panels."""
 
 import json
 import re

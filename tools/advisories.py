@@ -1,7 +1,8 @@
-"""Ask whether a known advisory stands against a locked package: `make advisories`; the service is at ADVISORIES_URL.
+"""Asks whether a locked package has a known advisory: `make advisories`. The service is at ADVISORIES_URL.
 
-Exit 0 when all was asked and nothing stands; 1 when something does, each named; 3 when the service cannot be asked:
-then nothing was checked, and the line says so. What is asked: names and versions of the locks, nothing else.
+Exit 0: every package was asked for, and there is no advisory. Exit 1: there are advisories, and each is named. Exit 3:
+the service cannot be asked; then nothing was checked, and the line says so. Only the names and versions of the locks
+are sent.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def locked(root: Path = ROOT) -> list[Locked]:
 
 
 class NotAsked(Exception):
-    """The service could not be asked, or answered something else than is described."""
+    """The service could not be asked, or gave an answer in another form than described."""
 
 
 def standing(packages: Sequence[Locked], service: str) -> Iterator[tuple[Locked, list[str]]]:

@@ -1,7 +1,7 @@
-"""Copies the ready-made files that pages and the printed card use out of node_modules, and writes down what they are.
+"""Copies the ready files that the pages and the printed card use out of node_modules, and writes a manifest of them.
 
-The manifest beside them names package, version, licence and each file's SHA-256, so that what is served can be told
-from what was pinned. Nothing is bundled or rewritten.
+The manifest beside the files names the package, the version, the licence and the SHA-256 of each file. So anybody can
+compare the served files with the pinned files. Nothing is bundled or rewritten.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ MANIFEST = Path("web/static/vendor/manifest.json")
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One npm package: where its files go, which they are, and the licence text that must travel with them."""
+    """One npm package: the place of its files, the files, and the licence text that must go with them."""
 
     package: str
     folder: Path

@@ -81,7 +81,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One call as the document tells it."""
+    """One call as the document describes it."""
 
     method: str
     path: str

@@ -1,6 +1,6 @@
-"""Draws the pages' icons as PNG from the one drawing `web/static/icon.svg`, for home screens that take no SVG.
+"""Draws the pages' icons as PNG from the drawing `web/static/icon.svg`, for home screens that take no SVG.
 
-Run again after the drawing changed: `python tools/icons.py`. A test draws them anew and compares.
+Run this again after the drawing changed: `python tools/icons.py`. A test draws the icons again and compares them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Resolves every lock anew, installing and changing nothing, and tells what would move: `make lock-check`.
+"""Resolves every lock again and shows what would change: `make lock-check`. Nothing is installed or changed.
 
-Exit 0 when each lock can still be resolved, whether something would move or not; 1 with the resolver's own words else.
+Exit 0: every lock can still be resolved, with or without changes. Exit 1: a lock cannot be resolved; the resolver's own
+words follow.
 """
 
 import re

@@ -88,7 +88,7 @@ class Mutant:
 
 @dataclass
 class Site:
-    """A place in the tree and what to put there."""
+    """A place in the tree, and the new code for this place."""
 
     holder: ast.AST
     name: str
@@ -176,7 +176,7 @@ def sites(node: ast.AST, function: str = "", prefix: str = "") -> Iterator[tuple
 
 
 class Spoilt:
-    """A module of which one mutant at a time can be put into this process."""
+    """A module whose mutants can be put into this process, one at a time."""
 
     def __init__(self, path: str) -> None:
         self.path = ROOT / path
@@ -251,7 +251,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 class Current:
-    """A pytest plugin that knows which test runs."""
+    """A pytest plugin that knows which test runs now."""
 
     test = ""
 

@@ -1,6 +1,8 @@
-"""Write the software bill of materials of what ships, from the locks: CycloneDX JSON, `python tools/sbom.py FILE`.
+"""Writes the software bill of materials of the shipped product from the locks: CycloneDX JSON, `python tools/sbom.py
+FILE`.
 
-Python packages by cyclonedx from requirements/core.txt; the pages' npm packages are added from package-lock.json.
+The Python packages come from requirements/core.txt by cyclonedx. The npm packages of the pages come from
+package-lock.json.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Play one check-in in process and print its way through the files: calls, functions, files, moves between files.
+"""Plays one check-in in this process and prints its way through the files: calls, functions, files, moves between
+files.
 
-`python -m tools.trace_checkin` prints the figures; `--path` prints each call too, indented by its depth.
+`python -m tools.trace_checkin` prints the figures. With `--path` each call is printed too, indented by its depth.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def new_store(folder):
 
 
 class Ground:
-    """A store, a clock, and an application that tells who called: what most tests stand on."""
+    """A store, a clock, and an application that shows who called. Most tests use it."""
 
     def __init__(self, store, *, base_urls=(BASE,), root=None):
         self.clock = FixedClock(NOON)
@@ -104,7 +104,7 @@ class Ground:
 
 @dataclass
 class TestDevice:
-    """A device's side: its key, its token, and calls signed as told, or wrongly on purpose."""
+    """The side of a device: its key, its token, and its calls. A test can have a call signed wrongly on purpose."""
 
     __test__ = False
 
@@ -155,7 +155,7 @@ def opened(store, name, at, *, factor=True):
 
 
 class Counter:
-    """Makes each proof another one."""
+    """Makes each proof different from the proof before."""
 
     value = 0
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a temporary folder, reached by a socket alone."""
+"""A PostgreSQL server of the tests, in a temporary folder. Only a local socket reaches the server."""
 
 import importlib.util
 import os

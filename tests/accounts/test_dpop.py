@@ -1,4 +1,4 @@
-"""The proof itself: what is built verifies, and two addresses are one only if a server would route them alike."""
+"""The proof itself: a proof that we build verifies, and two addresses are equal only if a server routes them alike."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Enrolling a device: a code works once, and only for who holds the key."""
+"""Enrolling a device: a code works once, and only for the device that holds the key."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

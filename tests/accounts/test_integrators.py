@@ -1,4 +1,4 @@
-"""Integrators: a bearer token, restricted to points and actions, revocable, and over one day."""
+"""Integrators: a bearer token that is limited to points and actions, can be revoked, and expires."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What a process remembers: never too long, never without bound."""
+"""What a process remembers is never kept too long, and is always bounded."""
 
 from datetime import timedelta
 from threading import Thread

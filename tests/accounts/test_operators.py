@@ -1,4 +1,4 @@
-"""Operators at devices: rights in force are both's together, and a session stays where it was opened."""
+"""Operators at devices: a right needs both the device and the operator, and a session stays at its device."""
 
 from datetime import timedelta
 

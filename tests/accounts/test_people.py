@@ -1,4 +1,4 @@
-"""People: signing in with a password, by token and by cookie, and what guessers meet."""
+"""People: signing in with a password, by token and by cookie, and what happens to people who guess."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

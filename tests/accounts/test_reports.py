@@ -1,4 +1,4 @@
-"""What devices tell of themselves, where they are moved to, codes that wait, and who rules over accounts at the end."""
+"""Reports of devices, moves of devices, open codes, and the last administrator."""
 
 from datetime import timedelta
 

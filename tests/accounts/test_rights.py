@@ -1,4 +1,4 @@
-"""Rights as values: what may be done where, and what no combination may add."""
+"""Rights as values: what is allowed where, and what no combination may add."""
 
 from dataclasses import replace
 

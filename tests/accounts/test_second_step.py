@@ -1,4 +1,4 @@
-"""The second step: one-time codes, recovery codes, rights that wait for it, and what guessers and thieves meet."""
+"""The second step: one-time codes, recovery codes, rights that wait for the second step, guessers and thieves."""
 
 from datetime import timedelta
 

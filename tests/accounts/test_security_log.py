@@ -1,4 +1,4 @@
-"""The security log: what it tells, to whom, and that nobody pushes an older line out of sight."""
+"""The security log: what it shows, who may read it, and that nobody can push older lines out of it."""
 
 import sqlite3
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Passwords that are tried first are refused; odd ones of the same length are not."""
+"""Passwords that attackers try first are refused. Unusual passwords of the same length are accepted."""
 
 import pytest
 

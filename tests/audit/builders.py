@@ -1,4 +1,4 @@
-"""Logs to try things on: leaves by the thousand, a ledger that only feeds them, a home in a folder."""
+"""Logs for the tests: thousands of leaves, a ledger that only feeds leaves, a log in a folder."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def varied(number: int) -> dict[str, object]:
 
 
 class FeedLedger:
-    """The part of a ledger that the sequencer reads, in memory; tests change what no ledger would."""
+    """The part of a ledger that the sequencer reads, in memory. Tests make changes that no real ledger makes."""
 
     def __init__(self) -> None:
         self.partitions: dict[int, list[bytes]] = defaultdict(list)

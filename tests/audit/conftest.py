@@ -1,4 +1,4 @@
-"""What the log's tests share: syncing to the disk is counted, not waited for."""
+"""What the log's tests share: a sync to the disk is counted and not waited for."""
 
 import os
 

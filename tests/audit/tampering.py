@@ -1,5 +1,5 @@
-"""What an attacker does to a log: six changes, at any place, in the entries alone or in more and more of what hangs on
-them, down to signing anew.
+"""What an attacker does to a log: six kinds of change, at any place, first in the entries alone and then in all files
+that depend on them, up to new signatures.
 """
 
 from __future__ import annotations

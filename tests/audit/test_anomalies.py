@@ -1,4 +1,4 @@
-"""What stands out: each kind is found at its threshold and not before, with the entries behind it."""
+"""Anomalies: each kind is found at its threshold and not below, together with its entries."""
 
 import json
 from zoneinfo import ZoneInfo

@@ -1,4 +1,6 @@
-"""Long readings in a process of their own: the same bytes, gone with who listens, never half as if it were whole."""
+"""Long readings in a separate process: the bytes are the same, the process ends with its listener, and a partial result
+never looks complete.
+"""
 
 import os
 import threading

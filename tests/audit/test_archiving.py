@@ -1,4 +1,4 @@
-"""Old entries on slower storage: nothing changes for who has it at hand, and proofs hold for who has not."""
+"""Old entries on slower storage: nothing changes for a reader who has them, and proofs stay valid for all others."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

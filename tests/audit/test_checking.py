@@ -1,4 +1,4 @@
-"""Nothing can be changed in a log, in the store or in an export, that is not found and named."""
+"""Every change in a log, in the store or in an export is found and named."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is handed out: chosen rightly, safe in a spreadsheet, in the district's time, and in flat memory."""
+"""Exports: the right entries, safe in a spreadsheet, in the district's time, with bounded memory."""
 
 import csv
 import io

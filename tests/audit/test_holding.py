@@ -1,4 +1,4 @@
-"""Partitions that are held: every call that records an entry is refused there, and nothing else is."""
+"""Held partitions: every call that records an entry is refused there, and all other calls are served."""
 
 import inspect
 

@@ -1,4 +1,6 @@
-"""The tree over HTTP: checkpoint and hash tiles for anyone, entries for auditors, proofs for who made the entry."""
+"""The tree over HTTP: checkpoint and hash tiles for everybody, entries for auditors, proofs for the caller of the
+entry.
+"""
 
 from datetime import timedelta
 

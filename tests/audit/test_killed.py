@@ -1,4 +1,6 @@
-"""The sequencer killed at every single write: the next one goes on, nothing is lost, doubled or signed wrongly."""
+"""The sequencer is killed at every single write. The next sequencer goes on, and nothing is lost, doubled or wrongly
+signed.
+"""
 
 import copy
 import os

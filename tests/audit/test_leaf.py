@@ -1,4 +1,4 @@
-"""The leaf's bytes: one spelling for each, everything else refused; and docs/log-format.md held to them."""
+"""The bytes of a leaf: each leaf has one spelling, every other spelling is refused, and docs/log-format.md agrees."""
 
 from __future__ import annotations
 

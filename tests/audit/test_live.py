@@ -1,4 +1,4 @@
-"""A served log watched from outside: auditors, a witness, a forked copy, each a program of its own beside gunicorn."""
+"""A served log, watched from outside: auditors, a witness and a forked copy, each a program beside gunicorn."""
 
 from __future__ import annotations
 

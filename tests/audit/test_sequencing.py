@@ -1,4 +1,6 @@
-"""Sequencing beside a service: entries appear by themselves, one process leads, and a fault is told and outlived."""
+"""Sequencing beside a service: entries are integrated by themselves, one process leads, and a fault is reported and
+survived.
+"""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What is ordinary is the district's to say: a file of thresholds and hours, refused whole where it makes no sense."""
+"""The district decides what is ordinary: a file of thresholds and hours, refused as a whole for any fault."""
 
 import re
 from datetime import time

@@ -1,4 +1,4 @@
-"""Figures counted from the published log: each entry once, whoever counts, and anew where the log is another."""
+"""Figures from the published log: each entry counts once, in every process, and a changed log is counted again."""
 
 import json
 from dataclasses import replace

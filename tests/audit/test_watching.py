@@ -1,4 +1,4 @@
-"""Watching from outside: growth is followed, a fork or a roll-back is shouted, and the evidence kept."""
+"""Watching from outside: growth is accepted, a fork or a roll-back raises an alarm, and the evidence is kept."""
 
 import shutil
 

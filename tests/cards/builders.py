@@ -1,4 +1,4 @@
-"""Cards, proofs and trust for the tests, with defaults that hold; a test changes only what it is about."""
+"""Cards, proofs and trust for the tests, with valid defaults. A test changes only the part that it is about."""
 
 from __future__ import annotations
 

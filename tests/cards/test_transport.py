@@ -1,4 +1,4 @@
-"""What scanners and messages do to a code on its way is undone, the same in every reader."""
+"""The changes that scanners and messages make to a code are undone, in the same way in every reader."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people type from paper, brought into one spelling: the same in API, commands and pages."""
+"""What people type from paper is brought into one spelling: the same in the API, the commands and the pages."""
 
 import json
 from pathlib import Path

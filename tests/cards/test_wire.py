@@ -1,4 +1,4 @@
-"""The wire form: what is packed comes back byte for byte, and nothing hostile gets far."""
+"""The wire form: unpacking gives the packed bytes back, and hostile input is refused early."""
 
 import random
 import string

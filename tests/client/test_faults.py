@@ -1,4 +1,4 @@
-"""What can happen to a call on its way: each ends in one entry or none, and in an error that names the remedy."""
+"""Faults of a call on its way: each ends in one entry or in no entry, and in an error that names the remedy."""
 
 import httpx
 import pytest

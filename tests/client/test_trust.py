@@ -1,4 +1,4 @@
-"""The client verifies the trust bundle and the promises itself: it says of each what the server's verifier says."""
+"""The client verifies the trust bundle and the promises by itself, with the same results as the server's verifier."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Cards of our own making, from the card's side: each takes a command APDU and gives the answer, as a real one would.
+"""Emulated cards, seen from the card's side: each card takes a command APDU and gives the answer of a real card.
 
-Written from the standards, not from `devices/`: they share no code with what they try.
+They are written from the standards and share no code with `devices/`, which they test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Offline records: chained, signed, durable; and what a desk grants while the server is away."""
+"""Offline records: chained, signed and durable, and what a desk grants while the server is away."""
 
 import errno
 import itertools

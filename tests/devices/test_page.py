@@ -1,4 +1,4 @@
-"""The loopback server: pages of the right origin get every verdict; all other pages in the world get nothing."""
+"""The loopback server: pages of the right origin get every verdict, and all other pages get nothing."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""The four profiles, probed in their order, each read as what it is; what is none of ours gets a clear answer."""
+"""The four card profiles, probed in their order. A card of another kind gets a clear answer."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,6 @@
-"""Promises kept by an agent, traded after their minute, verified by it alone; what is broken is reported and kept."""
+"""An agent keeps promises, exchanges them after a minute and verifies the proofs by itself. A broken promise is
+reported and kept.
+"""
 
 import json
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""Whatever a card answers, a tap is bounded and ends in a fault that says so."""
+"""Whatever a card answers, a tap ends in bounded time, with a verdict or a named fault."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""The rules on what is due: from facts and one instant to findings; each has its words in both languages."""
+"""The rules of the doctor: facts and one instant give findings, and each finding has words in both languages."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How connections end: the client hears it at once, nobody waits for the client in the server's loop."""
+"""How connections end: the client learns of the end at once, and the server's loop never waits for a client."""
 
 import socket
 import time

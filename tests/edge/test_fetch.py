@@ -1,4 +1,4 @@
-"""Calls to other servers: one deadline for the whole call, a bound on size, and nobody leads them elsewhere."""
+"""Calls to other servers: one deadline for the whole call, a bound on the size, and no redirect to another place."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The pace of a request on its way: by a clock that the test moves, with a socket that the test plays."""
+"""The pace of a request: the test moves the clock and plays the socket."""
 
 from itertools import repeat
 

@@ -1,4 +1,4 @@
-"""Jobs that are repeated: what a job tells of its runs, faults that are outlived, an end at once."""
+"""Repeated jobs: the reports of their runs, faults that a job survives, and a prompt end."""
 
 import threading
 import time

@@ -1,4 +1,6 @@
-"""What workers count together: one bucket over processes, a proof once, and each alone where the counts are away."""
+"""What workers count together: one bucket for all processes, a proof once, and each worker alone while the counts are
+away.
+"""
 
 import multiprocessing
 import threading

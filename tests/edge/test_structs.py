@@ -1,4 +1,6 @@
-"""Types of values are worked out before threads read them: msgspec ends the process where two threads do so at once."""
+"""The types of values are prepared before threads read them: msgspec ends the process if two threads prepare a type at
+once.
+"""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""What fuzzing found and what is mended since, as the inputs that showed it: each is tried again in every run."""
+"""The inputs with which fuzzing found faults that are mended now. Every run tries each input again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets: what is scanned, tapped, pasted and typed; the small formats that everything else is made of."""
+"""Targets: texts that are scanned, tapped, pasted and typed, and the small formats that all other formats use."""
 
 from __future__ import annotations
 

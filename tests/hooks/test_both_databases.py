@@ -1,4 +1,4 @@
-"""The queue on SQLite and on a real PostgreSQL: its tables, two processes at once, what waits since when."""
+"""The queue on SQLite and on a real PostgreSQL: its tables, two processes at once, and the age of waiting events."""
 
 from __future__ import annotations
 

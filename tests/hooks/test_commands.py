@@ -1,4 +1,4 @@
-"""`python -m verifier hooks`: a webhook from its registration to its end, and what could not be sent."""
+"""`python -m verifier hooks`: a webhook from its registration to its end, and the events that could not be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events follow from the logs: of both stores, none lost, none twice, from where a webhook begins, by its rights."""
+"""Events follow from the logs of both stores: none is lost or doubled, from the webhook's start, within its rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sending webhooks to real receivers: killed, slow, failing, redirecting, gone; nothing lost, each under one name."""
+"""Sending webhooks to real receivers that are killed, slow, failing, redirecting or gone: no event is lost, and each
+keeps its id.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the issuer binds each index to, from the pool to the card, and a register of before bindings."""
+"""The binding of each index, from the pool to the card, and a register from the time before binding lists."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The printed card: true to size, everything that must stand on it, and its code readable from the paper."""
+"""The printed card: the right size, all required content, and a code that can be read from paper."""
 
 import re
 import subprocess

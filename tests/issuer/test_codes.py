@@ -1,4 +1,4 @@
-"""Codes for people, and ids: enough chance, no signs that look alike, forgiven as they are typed."""
+"""Codes for people, and ids: enough chance, no similar signs, and typing mistakes that are forgiven."""
 
 import re
 

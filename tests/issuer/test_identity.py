@@ -1,4 +1,4 @@
-"""Numbers of identity documents: what is one, and the one spelling each is known by."""
+"""Numbers of identity documents: which numbers are valid, and the one spelling of each."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Killed at any moment: the folder stays whole, the register says what it said, the next start repairs."""
+"""The issuer is killed at any moment: the folder stays whole, the register stays, the next start repairs."""
 
 import shutil
 import signal

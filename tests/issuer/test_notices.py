@@ -1,4 +1,6 @@
-"""Notices to applicants: by a real mail server and a real gateway, once, later when one is away, never too much."""
+"""Notices to applicants by a real mail server and a real gateway: sent once, later if a server is away, and never too
+many.
+"""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""Publishing: what the folder shows, what never goes back, and that repeating it repairs."""
+"""Publishing: the content of the folder, what never goes back, and that another run repairs the folder."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""QR codes as others read them: decoded by a reader that is not ours, in sizes that cameras can read."""
+"""QR codes as other readers see them: an independent reader decodes them, in sizes that cameras can read."""
 
 from io import BytesIO
 

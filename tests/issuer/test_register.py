@@ -1,4 +1,4 @@
-"""The register's file: what stands in it in the clear, what cannot be moved or altered, what is append-only."""
+"""The file of the register: what it holds in clear text, what cannot be moved or altered, what can only be appended."""
 
 import stat
 from pathlib import Path

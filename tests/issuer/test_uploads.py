@@ -1,4 +1,4 @@
-"""A file in pieces: goes on after a break, is nobody else's, is bounded, lies sealed, is swept."""
+"""A file in pieces: it goes on after a break, belongs to one applicant, is bounded, stored sealed, and swept."""
 
 import os
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A ledger as simple as can be: a list of what happened, looked through from the start at every question."""
+"""The simplest possible ledger: a list of events, which is read from its start for every question."""
 
 from __future__ import annotations
 

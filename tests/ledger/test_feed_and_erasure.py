@@ -1,4 +1,6 @@
-"""What the log's sequencer reads, in order and durable alone; and erasing a holder without harming the log."""
+"""What the log's sequencer reads: only durable entries, in order. And the erasure of a holder, which does not harm the
+log.
+"""
 
 from datetime import timedelta
 

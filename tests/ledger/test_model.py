@@ -1,4 +1,4 @@
-"""Any interleaving of changes goes as the simple model says, and the log accounts for every counter."""
+"""Every order of changes gives the result of the simple model, and the log explains every counter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other contents in a partition's place, as a repair puts them: as one, and only for what was looked at."""
+"""A repair replaces the content of a partition: in one step, and only if the content is still what the repair saw."""
 
 from __future__ import annotations
 

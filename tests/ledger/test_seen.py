@@ -1,4 +1,4 @@
-"""What was acknowledged, remembered beside the server: across processes, restarts, and a disk that fails."""
+"""The memory of acknowledged entries beside the server: across processes, restarts, and a disk that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How SQLite searches: by an index whatever is asked for, a bounded number of rows at a time."""
+"""How SQLite searches: always by an index, and a bounded number of rows at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk over the line of uses comes to what deciding everything anew would (ledger/timeline.py)."""
+"""The walk along the line of uses gives the same result as deciding everything again (ledger/timeline.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaves that the log holds, taken out of Redis: everything that asks for one still gets it, or is told why not."""
+"""Leaves that the log holds are taken out of Redis: every reader still gets them, or gets the reason why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m ops doctor`: a sound machine has nothing wrong; each fault is named with what to do, and none is made."""
+"""`python -m ops doctor`: it finds nothing on a sound machine, names each fault and remedy, and causes no fault."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What `make run` starts: one command that serves, prints how to sign in once it listens, and ends whole."""
+"""What `make run` starts: one command that serves, prints the sign-ins when it listens, and ends all its processes."""
 
 import os
 import re

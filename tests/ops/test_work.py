@@ -1,4 +1,4 @@
-"""The background work in a process of its own: what it does, what is told of it, and check-ins without it."""
+"""The background work in a separate process: its jobs, its reports, and check-ins without it."""
 
 import json
 import os

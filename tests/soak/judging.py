@@ -1,4 +1,6 @@
-"""What a soak came to: the clients' ledger against the machine's, quotas, the log's own proof, growth, every fault."""
+"""The result of a soak: the clients' records against the machine's ledger, quotas, the log's own proof, growth, every
+fault.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory, handles and threads of the machine's processes, looked at all along: none may grow without end."""
+"""Memory, handles and threads of the machine's processes, measured during the whole run: none may grow without end."""
 
 from __future__ import annotations
 

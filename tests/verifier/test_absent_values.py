@@ -1,4 +1,4 @@
-"""What was not said, in requests and answers (decision 0195)."""
+"""Values that are not given, in requests and answers (decision 0195)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Voids and check-outs: who, when, once, and what comes back."""
+"""Voids and check-outs: who may make them, when, only once, and what is given back."""
 
 from datetime import timedelta
 

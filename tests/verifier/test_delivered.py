@@ -1,4 +1,4 @@
-"""What of a checklist was delivered: told at check-out, held to what the service includes, kept in the entry."""
+"""The delivered items of a checklist: given at check-out, checked against the service, kept in the entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards seen here: kept in passing or at once, found by a proof's digest, and no reason for a counter to wait."""
+"""Known cards: remembered later or at once, found by the digest in a proof, and no counter waits for them."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Look, then confirm: nothing consumed by looking, one device, 120 seconds."""
+"""Look, then confirm: a look consumes nothing, belongs to one device, and ends after 120 seconds."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A ledger's file that is gone is not begun anew in silence: every quota would be."""
+"""A ledger file that is gone is never silently made again: every quota would start again."""
 
 import pytest
 

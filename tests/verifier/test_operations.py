@@ -1,4 +1,4 @@
-"""Idempotency: looked at before policy, bound to the intended change, kept over a restart."""
+"""Idempotency: the operation is checked before the rules, is bound to the intended change, and survives a restart."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Photos beside an ID check: for the device that looked, of a card that holds, kept nowhere; relayed over HTTP."""
+"""Photos beside an ID check: for the device that looked, for a valid card, stored nowhere, relayed over HTTP."""
 
 import threading
 from contextlib import contextmanager

@@ -1,4 +1,6 @@
-"""The signed documents a verifier goes by: never back, never another programme's rules, whole at the first request."""
+"""The signed documents of a verifier: never an older version, never another programme's rules, complete at the first
+request.
+"""
 
 import json
 import threading

@@ -1,4 +1,6 @@
-"""A point's statement: what it is paid for, and nothing that was voided, re-entered, refused or somebody else's."""
+"""A point's statement: what the point is paid for, without voided, re-entered or refused uses and without other points'
+uses.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every row with an expiry is erased when it is over: by the work process, table by table, and by no luck of naming."""
+"""Every row with an expiry is erased after its time, by the work process, table by table; no table can be forgotten."""
 
 from datetime import timedelta
 

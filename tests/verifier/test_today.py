@@ -1,4 +1,4 @@
-"""A point's day as its staff need it: what counts, what is no fault, who is still inside after midnight."""
+"""A point's day for its staff: what counts, what is no fault, and who is still inside after midnight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a refused visitor is told first: what can never be mended, then what is easiest; and how delays bear on it."""
+"""The reason that a refused visitor gets: first what nobody can mend, then the easiest to mend, also with delays."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What a phone is told of its card: what is left, from when anew, how each service is used; and who is told nothing."""
+"""What a phone learns of its card: the uses left, when they reset, how each service is used, and who learns nothing."""
 
 from __future__ import annotations
 

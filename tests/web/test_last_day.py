@@ -1,4 +1,6 @@
-"""One last day: the card's face, the office, the wallet, the public check, its API and the command line agree."""
+"""The last day of a card: the card's face, the office, the wallet, the public check, its API and the command line
+agree.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of whoever runs the system, without a script: devices, operators, integrators, people, what is due."""
+"""The operator's pages without a script: devices, operators, integrators, people, and what is due."""
 
 import re
 from datetime import timedelta

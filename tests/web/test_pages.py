@@ -1,4 +1,4 @@
-"""What a browser is given: pages under the strict policy, files by their kind, nothing of a surface that is off."""
+"""What a browser gets: pages under the strict policy, files with their types, and nothing of a disabled surface."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Whatever the issuer refuses is said in Chinese on a Chinese page: no sentence of the code is left out."""
+"""Every refusal of the issuer appears in Chinese on a Chinese page. No sentence of the code is left out."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A service that cannot start says why and what to do, and the server does not try for ever."""
+"""A service that cannot start says why and what to do, and the server does not try again for ever."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""A phone keeps its card: where a key would not last that is said first, and what happened is said after a loss."""
+"""A phone keeps its card. If a key would not last, the page says so first; after a loss the page says what happened."""
 
 import pytest
 from playwright.sync_api import expect

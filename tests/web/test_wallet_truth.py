@@ -1,4 +1,4 @@
-"""The wallet tells the truth about its card: whatever anybody knows of it, the holder sees at the next look."""
+"""The wallet shows the true state of its card: the holder sees every known change at the next look."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The pages' words: complete in both languages, and none is asked for that does not exist."""
+"""The pages' words: complete in both languages, and every word that a page asks for exists."""
 
 import re
 from pathlib import Path
