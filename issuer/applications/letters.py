@@ -34,7 +34,7 @@ _WORDS: Final = {
     "by-decision": Text("By decision of the leading group", "由区人才工作领导小组认定"),
     "ground": Text("Ground", "申领条件"),
     "promise": Text(
-        "I declare that what is said above and all papers are true and complete.",
+        "I declare that the details above and all papers are true and complete.",
         "本人承诺：以上内容及所附材料真实、完整，如有不实，愿承担相应责任。",
     ),
     "signed": Text("Signature of the applicant, date", "申领人签名、日期"),
@@ -46,7 +46,7 @@ _WORDS: Final = {
     "refused": Text("The application was refused: {reason}.", "经审核，对您的申领不予通过。理由：{reason}。"),
     "dear": Text("Dear {name},", "{name}："),
     "applied": Text(
-        "On {day} you applied, receipt number {receipt}.", "您于{day}提交的申请（回执号 {receipt}）已办结。"
+        "You applied on {day}. Your receipt number is {receipt}.", "您于{day}提交的申请（回执号 {receipt}）已办结。"
     ),
     "questions": Text("Questions: {label}, {number}.", "如有疑问，请咨询{label}，电话 {number}。"),
 }

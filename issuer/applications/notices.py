@@ -31,23 +31,23 @@ RECENT: Final = timedelta(days=7)
 _DECIDED: Final = Text("a decision was made", "已有审核结果")
 _KINDS: Final[Mapping[str, Text]] = {
     "received": Text("the application was received", "已收到申请"),
-    "supplied": Text("the supplement was received", "已收到补正材料"),
-    "supplement": Text("something is to be supplied", "需要补正材料"),
+    "supplied": Text("the missing papers were received", "已收到补正材料"),
+    "supplement": Text("papers or details are missing", "需要补正材料"),
     "approved": _DECIDED,  # The page alone shows the decision
     "refused": _DECIDED,
     RENEWAL: Text("the card ends soon, and you may apply for its renewal", "所发的卡即将到期，现在可以申请续期"),
 }
 _RENEW: Final = Text(
     "{programme}\n\n{about}{what}.\n\nApply here, with a new application:\n{page}\n\n"
-    "This message was sent by a machine.\n",
+    "A computer sent this message. Please do not reply.\n",
     "{programme}\n\n{about}{what}。\n\n请在此重新填报申请：\n{page}\n\n本邮件由系统发出，请勿回复。\n",
 )
 _RENEW_SHORT: Final = Text("{programme}: {about}{what}. {page}", "【{programme}】{about}{what}。{page}")
 _ABOUT: Final = Text("receipt {receipt}: ", "回执号{receipt}：")
 _TEXT: Final = Text(
     "{programme}\n\nReceipt {receipt}: {what}.\n\n"
-    "See where it stands, with the receipt number and your code:\n{page}\n\n"
-    "This message was sent by a machine. Never tell anybody your code.\n",
+    "To see the state of your application, use the receipt number and your code:\n{page}\n\n"
+    "A computer sent this message. Please do not reply. Never tell anybody your code.\n",
     "{programme}\n\n回执号 {receipt}：{what}。\n\n请凭回执号和查询码查看办理情况：\n{page}\n\n"
     "本邮件由系统发出，请勿回复。请勿将查询码告诉他人。\n",
 )

@@ -145,7 +145,7 @@ def ask(issuer: Issuer, application_id: str, text: str, person: OfficePerson, *,
     """Ask the applicant once for everything missing (一次告知). The term stops until the papers arrive."""
     plain = text.strip()
     if not plain or len(plain) > NOTE_MOST:
-        raise RefusedError(f"a notice has 1 to {NOTE_MOST} characters", "say what is to be supplied")
+        raise RefusedError(f"a notice has 1 to {NOTE_MOST} characters", "write what is missing")
     with issuer.register.change() as connection:
         found = _claimed(issuer, connection, application_id, person)
         sealed = issuer.register.seal(plain.encode(), f"applications.supplement:{found.id}")

@@ -9,27 +9,27 @@ from cards.programme.types import Programme, Text
 from issuer.applications.papers import GROUND, Claim, Lack, LackKind, Requirement, ground_of, requirements
 
 _PLAIN: Final[Mapping[LackKind, Text]] = {
-    LackKind.EMPLOYER: Text("Say which kind of employer it is", "请选择所在单位的类别"),
+    LackKind.EMPLOYER: Text("Choose the kind of employer", "请选择所在单位的类别"),
     LackKind.PAPER: Text("not handed in", "未提交"),
-    LackKind.VARIANT: Text("say which kind of paper it is", "请选择材料种类"),
+    LackKind.VARIANT: Text("choose the kind of paper", "请选择材料种类"),
     LackKind.SPAN: Text("give the first and the last day", "请填写起止日期"),
     LackKind.ENDED: Text("has ended", "已到期"),
-    LackKind.EXCLUSION: Text("The exclusions are still to be looked at", "待核对是否属于不含的情形"),
+    LackKind.EXCLUSION: Text("The exclusions are not checked yet", "待核对是否属于不含的情形"),
     LackKind.LIST: Text(
-        "The applicant is on no list of a department; this ground comes by such a list alone",
+        "The applicant is on no list of a department, and this ground needs such a list",
         "未在有关部门提供的人才名单内，本项只凭名单认定",
     ),
     LackKind.DECISION: Text(
         "Tier, reference and body of the leading group's decision are missing", "缺领导小组认定的等级、文号、机构"
     ),
-    LackKind.BASIS: Text("The last day of the ground is missing or over", "缺条件的到期日，或者已经到期"),
+    LackKind.BASIS: Text("The last day of the ground is missing or has passed", "缺条件的到期日，或者已经到期"),
 }
 _LABEL: Final[Mapping[LackKind, Text]] = {
     LackKind.TOO_SHORT: Text("covers less than {part} months", "不满{part}个月"),
     LackKind.CONFIRMATION: Text("confirm: {part}", "请确认：{part}"),
     LackKind.CHECK: Text("{part}", "{part}"),
     LackKind.FIGURE: Text("Give: {part}", "请填写：{part}"),
-    LackKind.THRESHOLD: Text("{part} is not what the ground asks for", "{part}不符合本项条件"),
+    LackKind.THRESHOLD: Text("{part} does not meet the ground", "{part}不符合本项条件"),
 }
 _EMPTY: Final = Text("", "")
 
@@ -95,8 +95,8 @@ def plain_lack(programme: Programme, lack: Lack) -> Text:
     variants = (one for document in programme.documents.values() for one in document.variants)
     name = document.name if document is not None else next((one.text for one in variants if one.code == lack.key), None)
     if name is None:
-        return _PLAIN.get(lack.kind) or Text("a figure is missing or does not fit", "数字未填或者不符合")
+        return _PLAIN.get(lack.kind) or Text("a figure is missing or does not meet the ground", "数字未填或者不符合")
     own = None if document is None else document.short
     short = short_name(Requirement(lack.key, 0, name, needed=True, short=own))
-    said = _PLAIN.get(lack.kind) or Text("to be looked at", "待核验")
+    said = _PLAIN.get(lack.kind) or Text("not checked yet", "待核验")
     return Text(f"{short.en}: {said.en}", f"{short.zh or short.en}：{said.zh}")

@@ -32,12 +32,13 @@ _WORDS: Final = {
     ),
     "code": Text("Activation code: {code}", "激活码：{code}"),
     "asked": Text(
-        "The last four characters of your identity document are asked for. The code works once, until {day}.",
+        "The page also asks for the last four characters of your identity document. The code works once, until {day}.",
         "激活时需输入证件号码后四位。激活码只能用一次，{day} 前有效。",
     ),
     "keep": Text(
-        "A recovery code is shown afterwards, once: write it down, it stops the card when the phone is lost.",
-        "激活后会显示一次恢复码，请抄下保存：手机丢失时凭它挂失。",
+        "Afterwards the page shows a recovery code, only once. Write the recovery code down. If you lose the phone, "
+        "the recovery code stops the card.",
+        "激活后会显示恢复码，只显示一次，请抄下保存。手机丢失时，凭恢复码挂失。",
     ),
     "contact": Text("Questions: {label}, {number}.", "如有疑问，请咨询{label}，电话 {number}。"),
 }

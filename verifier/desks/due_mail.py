@@ -34,7 +34,8 @@ _SUBJECT: Final = Text(
 )
 _HEAD: Final = Text("{programme} · {department} · {day}", "{programme} · {department} · {day}")
 _COUNTS: Final = Text(
-    "Requests and matters: {overdue} overdue, {today} due today, {new} new. Offline records that wait: {held}.",
+    "Requests and matters: {overdue} overdue, {today} due today, {new} new. "
+    "Offline records that wait for a supervisor: {held}.",
     "申请和事项：超期{overdue}项，今天到期{today}项，新{new}项。待核定的离线记录：{held}条。",
 )
 _HEADS: Final[Mapping[MatterTab, Text]] = {
@@ -45,7 +46,7 @@ _HEADS: Final[Mapping[MatterTab, Text]] = {
 _NO_DEADLINE: Final = Text("no deadline", "无期限")
 _MORE: Final = Text("{number} more on the page", "另有{number}项，见网页")
 _PAGE: Final = Text("The whole list: {page}", "全部事项：{page}")
-_END: Final = Text("This message was sent by a machine.", "本邮件由系统发出，请勿回复。")
+_END: Final = Text("A computer sent this message. Please do not reply.", "本邮件由系统发出，请勿回复。")
 
 
 class DueMailsAway(Exception):
