@@ -1,5 +1,6 @@
 """What holds for every test: hypothesis without deadlines, and on a build server no test that quietly does not run."""
 
+import gc
 import os
 from contextlib import ExitStack
 from functools import cache
@@ -69,6 +70,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if ON_BUILD_SERVER and item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays until the end: a million objects of collected tests and modules,
+    which it walked anew every few seconds, in a quarter of the tests' time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
