@@ -103,6 +103,26 @@ def test_a_list_refused_for_the_clock_is_taken_once_the_clock_is_right(world):
     assert folder.fault is None
 
 
+def test_a_fault_is_told_on_while_the_documents_are_read_again(world, monkeypatch):
+    """A bad list is read again each second: nobody who asks at that moment hears that all is well."""
+    folder = folder_of(world)
+    folder.current(world.clock.now())
+    world._write("status-lists/0.jwt", "no list")
+    after = world.clock.now() + timedelta(seconds=2)
+    folder.current(after)
+    told, lists = folder.fault, folder._lists
+    seen = []
+
+    def while_reading(*given):
+        seen.append(folder.fault)
+        return lists(*given)
+
+    monkeypatch.setattr(folder, "_lists", while_reading)
+    folder.current(after + timedelta(seconds=2))
+    assert told is not None
+    assert seen == [told]
+
+
 def test_rolled_back_folder_changes_nothing(world):
     """Old documents, all validly signed, do not bring a revoked card back: not now and not after a restart."""
     silver, gym = world.card("silver"), world.device("gym")

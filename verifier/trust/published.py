@@ -98,6 +98,7 @@ class PublishedFolder:
         self._looked_at: datetime | None = None
         self._documents: Documents | None = None
         self._fault: str | None = None
+        self._told_fault: str | None = None
         dictionary = dictionary_of(programme)
         self.dictionaries: Mapping[int, Dictionary] = {dictionary.number: dictionary}
 
@@ -130,7 +131,7 @@ class PublishedFolder:
     @property
     def fault(self) -> str | None:
         """Return why the newest documents were not accepted, or None if they were."""
-        return self._fault
+        return self._told_fault
 
     def text(self, name: str) -> bytes | None:
         """Return the text of a published document, to be served, or None for a missing document."""
@@ -149,13 +150,14 @@ class PublishedFolder:
             other._read(at, keep=False)
         except (BundleError, UnicodeDecodeError) as error:
             raise Untrusted(str(error)) from None
-        if other.fault is not None:
-            raise Untrusted(other.fault)
+        if other._fault is not None:
+            raise Untrusted(other._fault)
 
     def _refresh(self, at: datetime) -> None:
         stamp = _stamp(self._folder)
         if stamp != self._stamp or self._documents is None:
             self._read_again(at, stamp)
+            self._told_fault = self._fault  # only now: while a bad list is read again, its fault is told on
         # Last, so that no other thread goes by the old documents while these are read: after a pause they are as old
         # as the pause.
         self._looked_at = at
