@@ -203,6 +203,7 @@ class Spoilt:
 
     def _live(self, qualname: str) -> list[FunctionType]:
         """The functions of this name from this file, however they are wrapped."""
+        gc.unfreeze()  # the tests' conftest hides from the collector what was there before the first test
         found = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
         codes = [(one, one.__code__) for one in found]
         return [one for one, code in codes if (code.co_qualname, code.co_filename) == (qualname, str(self.path))]
