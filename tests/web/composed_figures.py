@@ -27,7 +27,7 @@ from tests.hosts.province import Tablet, resident_id
 from tests.web.composition import Composition
 from tests.web.split import Tablet as Enrolled
 
-HOLDERS, DESKS = 120, 4
+HOLDERS, DESKS = 60, 4  # an issuer has indexes for 64 cards between two publications
 TICK = os.sysconf("SC_CLK_TCK")
 
 
