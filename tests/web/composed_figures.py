@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,15 +51,19 @@ def cards(whole: Composition) -> list[str]:
 def family(pid: int) -> Iterator[int]:
     """Return a process and all below it."""
     yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            yield from family(int(child))
+    with suppress(OSError):  # it ended meanwhile
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                yield from family(int(child))
 
 
 def seconds(pid: int) -> float:
-    """Return the processor time of a process and all below it, ended ones included."""
-    spent = (Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in family(pid))
-    return sum(sum(map(int, fields[11:15])) for fields in spent) / TICK
+    """Return the processor time of a process and all below it; what ended is counted at the process above it."""
+    spent = 0
+    for one in list(family(pid)):
+        with suppress(OSError):
+            spent += sum(map(int, Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return spent / TICK
 
 
 def megabytes(pid: int) -> float:
