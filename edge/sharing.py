@@ -79,9 +79,9 @@ class FileShared:
 
         return self._change(step, now)
 
-    def lasts(self, taken: int, rate: float, burst: int) -> float:  # noqa: ARG002 - a bucket refills evenly
-        """Return the seconds in which the bucket gets back what was taken."""
-        return taken / rate
+    def lasts(self, taken: int, rate: float, burst: int) -> float:  # noqa: ARG002 - whatever was taken
+        """Return the seconds in which an empty bucket fills. Let go earlier, what was taken would be lost to all."""
+        return burst / rate
 
     def first(self, key: str, until: float, now: float) -> bool:
         """Remember a key, as in Shared."""

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import closing
 from datetime import timedelta
+from random import Random
 
 import pytest
 from limits.errors import StorageError
@@ -130,13 +131,24 @@ def test_a_worker_takes_a_twentieth_ahead_and_no_more(tmp_path):
     assert sum(other.take("desk") is None for _ in range(10)) == 4
 
 
-def test_what_was_taken_ahead_is_let_go_once_the_bucket_has_refilled_it(tmp_path):
+def test_what_was_taken_ahead_is_let_go_once_an_empty_bucket_has_filled(tmp_path):
     """So a worker that paused cannot spend more than the burst and the rate allow."""
     clock = FixedClock(NOON)
     limit = RateLimit(1, 100, clock, name="writes", shared=file_of(tmp_path))
     assert limit.take("desk") is None
-    clock.advance(timedelta(seconds=5))
+    clock.advance(timedelta(seconds=100))
     assert sum(limit.take("desk") is None for _ in range(200)) == 100
+
+
+def test_a_device_below_its_rate_is_never_told_to_wait_by_the_file(tmp_path):
+    """Two workers and calls that come at random: shares that were let go too early emptied the bucket."""
+    clock, chance = FixedClock(NOON), Random(1)
+    workers = [RateLimit(5, 600, clock, shared=file_of(tmp_path)) for _ in range(2)]
+    refused = 0
+    for _ in range(1200):
+        clock.advance(timedelta(seconds=chance.expovariate(3.5)))
+        refused += chance.choice(workers).take("desk") is not None
+    assert refused == 0
 
 
 @pytest.mark.parts
