@@ -240,9 +240,8 @@ def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | No
 def _refused_by_status(known: VerifiedCard, answer: StatusAnswer) -> str | None:
     if answer.status is None or answer.freshness is Freshness.EXPIRED:
         return "status-unknown"
-    if answer.status is Status.REVOKED and answer.issued_at is not None and known.card.issued_at >= answer.issued_at:
-        # When the list was made, nobody had this card, and an index without a card is listed as revoked. Both times are
-        # whole seconds: of one second, the list may be the earlier part.
+    if answer.status is Status.REVOKED and answer.issued_at is not None and known.card.issued_at > answer.issued_at:
+        # When the list was made, nobody had this card, and an index without a card is listed as revoked.
         return "status-unknown"
     if answer.status is not Status.VALID:
         return _STATUS_REASONS[answer.status]

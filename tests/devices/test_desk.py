@@ -13,6 +13,7 @@ from devices.pcsc import ReaderChange, ReaderEvent
 from devices.server import ServerRefusedError
 from devices.transport import Tap
 from devices.verdict import CounterVerdict, VerdictKind, VerdictText
+from edge.problems import PROBLEMS
 from tests.devices.builders import chip_of, counter, tap
 from tests.devices.emulators import Card, Type4Card
 from tests.verifier.test_matters import DESK, listed
@@ -98,7 +99,7 @@ def test_a_matter_s_kind_comes_from_the_page_or_the_command(world, tmp_path, mon
     agent = Agent(made.desk, lambda line: None)
     told = agent.scanned(card.shown(), SCANNED)
     assert (told.kind, world.log()) == (VerdictKind.FAULT, [])
-    assert told.message.zh == "字段有误"
+    assert told.message.zh == PROBLEMS["invalid-field"].zh
     assert "construction" in told.hint.en
     assert agent.chosen("/service", {"service": "green-channel", "matter": {"kind": "construction", "decides": 7}})
     assert agent.scanned(card.shown(), SCANNED).kind is VerdictKind.GRANTED

@@ -181,8 +181,7 @@ def younger() -> list[tuple[str, str, str | None]]:
     """A card issued after the list: at an index that nobody had, the list cannot speak of it."""
     return [
         ("a card 3 s younger than the list, at an index that nobody had", aged(3, 900), "status-unknown"),
-        ("a card as old as the list, at an index that nobody had", aged(0, 900), "status-unknown"),
-        ("a card a second older than the list, at an index that nobody has", aged(-1, 900), "revoked"),
+        ("a card as old as the list, at an index that nobody has", aged(0, 900), "revoked"),
         ("a card 3 s younger than the list, at an index that was ready", aged(3, INDEXES["print"]), None),
         ("a card 3 s younger than the list, at a suspended index", aged(3, INDEXES["suspended"]), "suspended"),
     ]

@@ -44,7 +44,7 @@ async function checkStatus(card, trust, at) {
   const status = list === undefined ? null : statusAt(list, card.statusIndex);
   if (status === null || freshness === "expired") throw new Refusal("status-unknown");
   // When an older list was made, nobody had this card, and an index without a card is listed as revoked.
-  if (status === "revoked" && card.issuedAt >= list.issuedAt) throw new Refusal("status-unknown");
+  if (status === "revoked" && card.issuedAt > list.issuedAt) throw new Refusal("status-unknown");
   if (status !== "valid") throw new Refusal(status);
   const bound = list.bindings ?? null;
   if (bound !== null && !(await fits(card, bindingAt(bound, card.statusIndex)))) throw new Refusal("revoked");
