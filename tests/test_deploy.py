@@ -49,6 +49,19 @@ def test_every_figure_that_is_asked_for_is_told_somewhere(path: Path) -> None:
     assert asked - told_figures() == set()
 
 
+@pytest.mark.parts
+def test_the_handbook_s_lines_write_all_that_compose_asks_for(tmp_path: Path) -> None:
+    """Each password is another one, and nothing that compose.yaml takes from `.env` is left out."""
+    part("openssl", "openssl")
+    page = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^```sh\n(for name in POSTGRES_PASSWORD.*?)^```", page, re.MULTILINE | re.DOTALL)
+    subprocess.run(["bash", "-euc", lines], cwd=tmp_path, check=True)
+    written = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text(encoding="utf-8").splitlines())
+    assert set(written) == set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text(encoding="utf-8")))
+    assert len(set(written.values())) == len(written)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", value) for name, value in written.items() if not name.endswith("_URL"))
+
+
 def test_every_alert_has_its_place_in_the_handbook() -> None:
     """Whoever is woken finds what to do under the alert's own name; the handbook tells of no other."""
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

@@ -45,6 +45,7 @@ ELSEWHERE: Mapping[str, str] = {
     r"make (test|setup)\b|apt-get |\.venv/bin/pip |\. \.venv": "tests/test_outside_lines.py::test_a_line_for",
     r"\.venv/bin/python -m devices readers": "tests/devices/test_pcsc.py::test_readers_are_listed",
     r"python -m devices agent --service .*--serial": "tests/devices/test_scanner.py::test_",
+    r"for name in POSTGRES|    echo |done > \.env|echo YUNJU_": "tests/test_deploy.py::test_the_handbook_s_lines",
     r"umask 077|(mkdir -p|sqlite3|cp) .*(backup|kept)": "tests/audit/test_restore_drill.py::test_the_drill",
     r"python -m verifier audit (keys >|verify var|repair \|\|)": "tests/audit/test_restore_drill.py::test_the_drill",
 }

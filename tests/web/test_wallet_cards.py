@@ -79,7 +79,7 @@ def test_help_for_a_lost_phone_says_when_the_block_is_in_force(opened, site):
     local = site.clock.now() + timedelta(hours=8)
     expect(shown).to_contain_text(f"离线的服务点最迟 {(local + timedelta(days=1)).month}月")
     page.click("[data-language=en]")
-    expect(shown).to_contain_text("at points without one by")
+    expect(shown).to_contain_text("points without a network by")
     page.click("[value=unblock]")
     expect(shown).to_contain_text("valid now")
 
