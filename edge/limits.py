@@ -101,11 +101,15 @@ class RateLimit:
             return 0.0 if self._spends_ahead(key, now) else self._take_shared(shared, key, now, most)
 
     def _take_shared(self, shared: Shared, key: str, now: float, most: int) -> float:
-        """Take one for now and some ahead from the shared counts; return the seconds to wait."""
+        """Take one for now and some ahead from the shared counts; return the seconds to wait.
+
+        What was taken ahead is kept as long as an empty bucket takes to fill, which is a window of the counts in Redis
+        too. Let go earlier, it would be lost to all workers.
+        """
         taken, wait = shared.take(f"{self._name}:{key}", self._rate, self._burst, now, most)
         if taken > 1:
             with self._lock:
-                self._ahead[key] = taken - 1, now + shared.lasts(taken, self._rate, self._burst)
+                self._ahead[key] = taken - 1, now + self._burst / self._rate
                 if len(self._ahead) > self._most_keys:
                     self._ahead.popitem(last=False)
         return wait

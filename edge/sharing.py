@@ -44,10 +44,6 @@ class Shared(Protocol):
         """
         ...
 
-    def lasts(self, taken: int, rate: float, burst: int) -> float:
-        """Return for how many seconds what was taken at once may be spent. Later it has come back to the others."""
-        ...
-
     def first(self, key: str, until: float, now: float) -> bool:
         """Remember a key until an instant; tell whether this is the first time. Instants are epoch seconds."""
         ...
@@ -78,10 +74,6 @@ class FileShared:
             return taken, wait
 
         return self._change(step, now)
-
-    def lasts(self, taken: int, rate: float, burst: int) -> float:  # noqa: ARG002 - whatever was taken
-        """Return the seconds in which an empty bucket fills. Let go earlier, what was taken would be lost to all."""
-        return burst / rate
 
     def first(self, key: str, until: float, now: float) -> bool:
         """Remember a key, as in Shared."""
@@ -148,10 +140,6 @@ class RedisShared:
         with self._asked() as (_, limiter):
             taken = next((count for count in dict.fromkeys((most, 1)) if limiter.hit(item, key, cost=count)), 0)
         return taken, 0.0 if taken else max(1.0, 1 / rate)
-
-    def lasts(self, taken: int, rate: float, burst: int) -> float:  # noqa: ARG002 - whatever was taken
-        """Return the window's seconds: what was taken counts that long. Let go earlier, it would be lost to all."""
-        return burst / rate
 
     def first(self, key: str, until: float, now: float) -> bool:
         """Remember a key, as in Shared."""

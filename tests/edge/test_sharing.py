@@ -269,10 +269,6 @@ class SlowCounts:
         self.answers.wait(20)
         return most, 0.0
 
-    def lasts(self, taken, rate, burst):
-        """As a window's counts last."""
-        return burst / rate
-
 
 @pytest.mark.parametrize("rate", [0.2, 1, 4])
 def test_a_device_below_its_rate_is_never_told_to_wait(monkeypatch, rate):

@@ -33,19 +33,17 @@ def put_back(files):
         path.write_bytes(content)
 
 
-def test_first_requests_of_a_worker_wait_for_the_documents(world, monkeypatch):
-    """Requests that come while the first one still reads are served, not told that nothing is published."""
-    fresh, inside, go_on = folder_of(world), threading.Event(), threading.Event()
-    read = fresh._read
+def asked_while_read(monkeypatch, folder, ask, times):
+    """Ask by several threads at once, all of them while the first one still reads; what each was told."""
+    inside, go_on, read, found = threading.Event(), threading.Event(), folder._read, []
 
     def slowly(at):
         inside.set()
         assert go_on.wait(10)
         return read(at)
 
-    monkeypatch.setattr(fresh, "_read", slowly)
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(fresh.current(world.clock.now()))) for _ in range(4)]
+    monkeypatch.setattr(folder, "_read", slowly)
+    threads = [threading.Thread(target=lambda: found.append(ask())) for _ in range(times)]
     threads[0].start()
     assert inside.wait(10)
     for thread in threads[1:]:
@@ -54,6 +52,13 @@ def test_first_requests_of_a_worker_wait_for_the_documents(world, monkeypatch):
     go_on.set()
     for thread in threads:
         thread.join(10)
+    return found
+
+
+def test_first_requests_of_a_worker_wait_for_the_documents(world, monkeypatch):
+    """Requests that come while the first one still reads are served, not told that nothing is published."""
+    fresh = folder_of(world)
+    found = asked_while_read(monkeypatch, fresh, lambda: fresh.current(world.clock.now()), 4)
     assert [documents.bundle.version for documents in found] == [world.version] * 4
 
 
@@ -62,29 +67,13 @@ def test_nobody_goes_by_old_documents_while_new_ones_are_read(world, monkeypatch
     silver, folder = world.card("silver"), folder_of(world)
     folder.current(world.clock.now())
     world.set_status(silver, Status.REVOKED)
-    inside, go_on, read = threading.Event(), threading.Event(), folder._read
-
-    def slowly(at):
-        inside.set()
-        assert go_on.wait(10)
-        return read(at)
-
-    monkeypatch.setattr(folder, "_read", slowly)
-    found, place = [], (silver.claims.status_uri, silver.claims.status_index)
+    place = silver.claims.status_uri, silver.claims.status_index
 
     def ask():
         now = world.clock.now()
-        found.append(folder.current(now).trust.status.status(*place, now).status)
+        return folder.current(now).trust.status.status(*place, now).status
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    threads[0].start()
-    assert inside.wait(10)
-    for thread in threads[1:]:
-        thread.start()
-    threads[1].join(0.1)
-    go_on.set()
-    for thread in threads:
-        thread.join(10)
+    found = asked_while_read(monkeypatch, folder, ask, 3)
     assert found == [Status.REVOKED] * 3
 
 

@@ -138,11 +138,7 @@ class Composition:
         issuer.command("accounts", "init")
         for host, purposes in ((self.verifier, ("receipt", "log")), (self.second, ("receipt",))):
             for purpose in purposes:
-                host.command("keys", "generate", purpose)
-                offer = host.command("keys", "offer", purpose)
-                file = issuer.folder / f"{host.folder.name}-{purpose}.json"
-                file.write_text(offer.stdout)
-                issuer.command("keys", "admit", str(file), "--kid", offer.stderr.split()[-1])
+                issuer.admit_key_of(host, purpose)
         issuer.command("issuer", "publish", "--root-keys", str(self.roots))
         (self.folder / "root.jwk").write_bytes((self.folder / "published" / "root.jwk").read_bytes())
         self.verifier.command("accounts", "init")

@@ -62,6 +62,14 @@ class Host:
         assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
         return done
 
+    def admit_key_of(self, host: Host, purpose: str) -> None:
+        """Let another host make a key and offer it, and admit it here, as the handbook says."""
+        host.command("keys", "generate", purpose)
+        offer = host.command("keys", "offer", purpose)
+        file = self.folder / f"{host.folder.name}-{purpose}.json"
+        file.write_text(offer.stdout)
+        self.command("keys", "admit", str(file), "--kid", offer.stderr.split()[-1])
+
     def start(self, *, works: bool = True) -> None:
         """Serve, with the background work beside it, and wait until it says that it is ready."""
         command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--workers", "2",

@@ -51,11 +51,7 @@ class District:
         issuer, verifier = self.issuer, self.verifier
         issuer.command("issuer", "init", "--root-keys", str(self.roots))
         for purpose in ("receipt", "log"):
-            verifier.command("keys", "generate", purpose)
-            offer = verifier.command("keys", "offer", purpose)
-            file = issuer.folder / f"{purpose}.json"
-            file.write_text(offer.stdout)
-            issuer.command("keys", "admit", str(file), "--kid", offer.stderr.split()[-1])
+            issuer.admit_key_of(verifier, purpose)
         issuer.command("issuer", "publish", "--root-keys", str(self.roots))
         root = verifier.folder / "root.jwk"
         root.write_bytes((issuer.var / "published" / "root.jwk").read_bytes())
