@@ -1,5 +1,6 @@
 """How gunicorn serves the application; any value gives way to gunicorn's own flags (`--bind`, GUNICORN_CMD_ARGS)."""
 
+import gc
 import json
 import os
 import select
@@ -89,11 +90,21 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - as above
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - as above
     """Let no client hold this worker up, and tell the master that it has loaded, where old ones wait for it."""
+    pass_over_what_stays()
     keep_pace(worker.cfg.threads)
     end_beside_the_loop()
     if "told" in _relief:
         with suppress(OSError):
             os.write(_relief["told"], b"1")
+
+
+def pass_over_what_stays() -> None:
+    """Let the garbage collector leave out what was loaded: modules and routes stay as long as the worker.
+
+    A whole collection would walk all of it, some 80 ms in which no thread of this worker answers.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def keep_pace(threads: int, **bounds: Any) -> None:  # noqa: ANN401 - as above

@@ -23,11 +23,12 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from accounts.store import AccountStore
 from bench.frames import CONDITIONS, Film, Frame, frames
 from bench.rows import Row, percentile
-from bench.serving import free_port, serving
+from bench.serving import serving
 from bench.world import BenchWorld
 from cards.parts import Presentation
 from cards.wire import dictionary_of, pack
 from edge.clock import SystemClock
+from tools.ports import free_port
 from verifier.service import make_stores
 
 CHROMIUM: Final = "/usr/bin/chromium"

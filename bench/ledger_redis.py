@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -18,6 +17,7 @@ from redis.exceptions import RedisError
 from bench.ledger import fill, load
 from bench.rows import Row, percentile
 from ledger.redis import RedisLedger, RedisOptions
+from tools.ports import free_port
 
 
 def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmarks
@@ -107,9 +107,7 @@ def _timed(work: Callable[[], object], clients: int, each: int) -> tuple[list[fl
 @contextmanager
 def redis_server(folder: Path) -> Iterator[int]:
     """A server that syncs before it answers, on a free port; gives the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --maxmemory-policy noeviction --save"
     process = subprocess.Popen(["redis-server", *words.split(), "", "--dir", str(folder)], stdout=subprocess.DEVNULL)
     try:

@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 
 from bench.ledger_redis import redis_server
 from bench.rows import Row, percentile
-from bench.serving import Server, free_port, serving
+from bench.serving import Server, serving
 from bench.world import BenchWorld, Device, check_in_body
 from edge.clock import SystemClock
 from edge.settings import load_settings
+from tools.ports import free_port
 from verifier.service import make_stores
 
 CARDS = 100

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,12 +16,7 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Server:
 @contextmanager
 def serving(target: str, port: int, environ: Mapping[str, str], *, workers: int = 2) -> Iterator[Server]:
     """Serve a WSGI target until the block ends."""
-    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--log-level", "error",
+    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "--log-level", "error",
                "--workers", str(workers), "--bind", f"127.0.0.1:{port}", target]  # fmt: skip
     process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
     try:

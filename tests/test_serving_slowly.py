@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.ledger.redis_servers import free_port
+from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent

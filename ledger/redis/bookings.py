@@ -4,9 +4,10 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
+from math import inf
 
 from ledger import leaf
 from ledger.bookings import Booking, BookingQuery, BookingState
@@ -14,7 +15,7 @@ from ledger.holders import holder_with
 from ledger.millis import from_millis, to_millis
 from ledger.redis import keys
 from ledger.redis.servers import Servers
-from ledger.redis.state import read_booking
+from ledger.redis.state import PackedBooking, booking_row, read_booking, unpacked_booking
 from ledger.state import BookingRow, stored_leaf
 from ledger.values import PARTITIONS, LedgerUnavailable, partition_of
 
@@ -22,8 +23,10 @@ MOST = 10_000
 _SLICE = 16  # bookings of one partition in one read; doubled while a search goes on
 _HELD = frozenset({BookingState.HELD})
 
-_Placed = tuple[int, int, int, BookingRow]
+_Placed = tuple[int, int, int, PackedBooking]
 """Expected at, partition, seq: the order of a search."""
+_Row = tuple[int, BookingRow]
+"""A booking's partition and row."""
 
 
 def find(servers: Servers, booking_id: str) -> Booking | None:
@@ -36,12 +39,13 @@ def find(servers: Servers, booking_id: str) -> Booking | None:
     row = None if found is None else read_booking(seq, found)
     if row is None:
         return None
-    return next(_bookings(servers, [(row.expected_at, partition, seq, row)]))
+    return next(_bookings(servers, [(partition, row)]))
 
 
 def search(servers: Servers, query: BookingQuery) -> tuple[Booking, ...]:
     """Return the bookings that a query finds, by expected time."""
-    return tuple(_bookings(servers, _placed(servers, query)))
+    rows = ((partition, booking_row(seq, one)) for _, partition, seq, one in _placed(servers, query))
+    return tuple(_bookings(servers, rows))
 
 
 def times(servers: Servers, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
@@ -55,7 +59,7 @@ def _placed(servers: Servers, query: BookingQuery) -> list[_Placed]:
     if query.states is not None and not query.states:
         return []
     if query.subject is not None:
-        return sorted(row for row in _of_holder(servers, query.subject) if _matches(row[3], query))[:wanted]
+        return sorted(filter(_fits(query), _of_holder(servers, query.subject)))[:wanted]
     return _of_all(servers, query, wanted)
 
 
@@ -76,7 +80,7 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
     """
     low = "-inf" if query.since is None else str(to_millis(query.since))
     high = "+inf" if query.until is None else f"({to_millis(query.until)}"
-    held = query.states == _HELD
+    held, fits = query.states == _HELD, _fits(query)
     offsets, matched, size = dict.fromkeys(range(PARTITIONS), 0), list[_Placed](), _SLICE
     while offsets:
         commands = [
@@ -86,7 +90,7 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
         lists = servers.read(commands)
         places = [(partition, int(seq)) for partition, found in zip(offsets, lists, strict=True) for seq in found]
         rows = list(_rows(servers, places))
-        matched = sorted(merge(matched, sorted(row for row in rows if _matches(row[3], query))))[:wanted]
+        matched = sorted(merge(matched, sorted(filter(fits, rows))))[:wanted]
         last = {row[1]: row for row in rows}
         going_on = [
             partition for partition, found in zip(offsets, lists, strict=True)
@@ -109,28 +113,33 @@ def _rows(servers: Servers, places: Iterable[tuple[int, int]]) -> Iterator[_Plac
     for (partition, seqs), found in zip(by_partition.items(), replies, strict=True):
         for seq, packed in zip(seqs, found, strict=True):
             if packed is not None:
-                row = read_booking(seq, packed)
-                yield row.expected_at, partition, seq, row
+                one = unpacked_booking(packed)
+                yield one.expected_at, partition, seq, one
 
 
-def _matches(row: BookingRow, query: BookingQuery) -> bool:
-    return (
-        (query.point is None or row.point == query.point)
-        and (query.since is None or row.expected_at >= to_millis(query.since))
-        and (query.until is None or row.expected_at < to_millis(query.until))
-        and (query.over_at is None or row.closes_at < to_millis(query.over_at))
-        and (query.states is None or row.state in query.states)
-    )
+def _fits(query: BookingQuery) -> Callable[[_Placed], bool]:
+    """Return what tells whether a query finds a booking. The query's instants are reckoned once, not once a booking."""
+    least = 0 if query.since is None else to_millis(query.since)
+    below = inf if query.until is None else to_millis(query.until)
+    over_at = inf if query.over_at is None else to_millis(query.over_at)
+    point, states = query.point, frozenset(BookingState) if query.states is None else query.states
+
+    def fits(placed: _Placed) -> bool:
+        one = placed[3]
+        at_hand = point is None or one.point == point
+        return at_hand and least <= one.expected_at < below and one.closes_at < over_at and one.state in states
+
+    return fits
 
 
-def _bookings(servers: Servers, rows: Iterable[_Placed]) -> Iterator[Booking]:
+def _bookings(servers: Servers, rows: Iterable[_Row]) -> Iterator[Booking]:
     rows = list(rows)
-    wanted = dict.fromkeys((partition, seq) for _, partition, made, row in rows for seq in (made, row.held_by))
+    wanted = dict.fromkeys((partition, seq) for partition, row in rows for seq in (row.seq, row.held_by))
     commands = [(partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0")) for partition, seq in wanted]
     leaves = dict(zip(wanted, servers.read(commands) if commands else [], strict=True))
-    for _, partition, made, row in rows:
-        first, held = leaves[partition, made], leaves[partition, row.held_by]
+    for partition, row in rows:
+        first, held = leaves[partition, row.seq], leaves[partition, row.held_by]
         if not first or not held:
             raise LedgerUnavailable("the ledger is damaged: a booking refers to an entry that the log does not hold")
         made_by = stored_leaf(first[0][1][b"l"])
-        yield row.booking(partition, made_by, made_by if row.held_by == made else stored_leaf(held[0][1][b"l"]))
+        yield row.booking(partition, made_by, made_by if row.held_by == row.seq else stored_leaf(held[0][1][b"l"]))

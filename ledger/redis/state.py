@@ -38,7 +38,7 @@ class _PackedVisit(msgspec.Struct, array_like=True, frozen=True):
     inside_at: int
 
 
-class _PackedBooking(msgspec.Struct, array_like=True, frozen=True):
+class PackedBooking(msgspec.Struct, array_like=True, frozen=True):
     """How a booking stands. `used_by` False: no use."""
 
     holder: str
@@ -56,7 +56,8 @@ class _PackedBooking(msgspec.Struct, array_like=True, frozen=True):
 
 PACK = msgspec.msgpack.Encoder().encode
 """Packs values in the form that the scripts unpack."""
-_BOOKING = msgspec.msgpack.Decoder(_PackedBooking).decode
+_DAMAGED_BOOKING = "the ledger is damaged: a booking cannot be read"
+_BOOKING = msgspec.msgpack.Decoder(PackedBooking).decode
 _CHOICE = msgspec.msgpack.Decoder(_PackedChoice).decode
 _VISIT = msgspec.msgpack.Decoder(_PackedVisit).decode
 
@@ -109,19 +110,34 @@ def packed_booking(row: BookingRow) -> bytes:
     """Return a booking as the server keeps it."""
     place = row.holder, row.service, row.point, row.state.value, row.holds, row.held_by
     used_by = False if row.used_by is None else row.used_by
-    return PACK(_PackedBooking(*place, used_by, row.scheduled_at, row.expected_at, row.opens_at, row.closes_at))
+    return PACK(PackedBooking(*place, used_by, row.scheduled_at, row.expected_at, row.opens_at, row.closes_at))
 
 
 def read_booking(seq: int, packed: bytes) -> BookingRow:
     """Return how the booking made by an entry stands. Raises LedgerUnavailable if the row is damaged."""
+    return booking_row(seq, unpacked_booking(packed))
+
+
+def unpacked_booking(packed: bytes) -> PackedBooking:
+    """Return a booking as the server keeps it. A search tries thousands in this form, and makes rows of what fits.
+
+    Raises LedgerUnavailable if the row is damaged.
+    """
     try:
-        one = _BOOKING(packed)
+        return _BOOKING(packed)
+    except UNREADABLE as error:
+        raise LedgerUnavailable(_DAMAGED_BOOKING) from error
+
+
+def booking_row(seq: int, one: PackedBooking) -> BookingRow:
+    """Return the row of a booking from what the server keeps. Raises LedgerUnavailable if the row is damaged."""
+    try:
         used_by = None if one.used_by is False else int(one.used_by)
         bounds = one.scheduled_at, one.expected_at, one.opens_at, one.closes_at
         place = one.holder, one.service, one.point
         return BookingRow(seq, *place, BookingState(one.state), one.holds, one.held_by, used_by, *bounds)
-    except (*UNREADABLE, ValueError) as error:
-        raise LedgerUnavailable("the ledger is damaged: a booking cannot be read") from error
+    except ValueError as error:
+        raise LedgerUnavailable(_DAMAGED_BOOKING) from error
 
 
 def stay_member(row: StayRow) -> str:

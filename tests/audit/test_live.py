@@ -18,8 +18,9 @@ from keys.notes import Checkpoint, parse_note
 from keys.tokens import parse_unverified
 from ledger.values import partition_of
 from tests.ledger.redis_servers import a_server
-from tests.verifier.machine import ROOT, Machine, free_port
+from tests.verifier.machine import ROOT, Machine
 from tests.waiting import until
+from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 

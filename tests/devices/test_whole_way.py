@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from tests.devices.lab import READERS, present
 from tests.devices.test_pcsc import on
 from tests.issuer.builders import resident_id
 from tests.waiting import until
+from tools.ports import free_port
 from web.app import create_application
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,7 @@ CLOCK = SystemClock()
 @pytest.fixture
 def environ(tmp_path, monkeypatch):
     """Settings of a whole installation, empty."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    made = {"YUNJU_VAR": str(tmp_path / "var"), "YUNJU_BASE_URL": f"http://127.0.0.1:{port}"}
+    made = {"YUNJU_VAR": str(tmp_path / "var"), "YUNJU_BASE_URL": f"http://127.0.0.1:{free_port()}"}
     for name, value in made.items():
         monkeypatch.setenv(name, value)
     return made

@@ -10,7 +10,8 @@ from redis.crc import key_slot
 
 from ledger.redis.keys import PREFIXES
 from tests.hosts.network import Network
-from tests.ledger.redis_servers import SLOTS, Server, free_port
+from tests.ledger.redis_servers import SLOTS, Server
+from tools.ports import free_port
 
 PRIMARIES = 3
 NODE_TIMEOUT_MILLIS = 2000

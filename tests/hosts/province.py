@@ -36,8 +36,8 @@ from keys.signer import FileSigner
 from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.hosts.cluster import Cluster, until
 from tests.hosts.network import Network
-from tests.ledger.redis_servers import free_port
 from tests.verifier.machine import ROOT, Answer, identifier
+from tools.ports import free_port
 
 ROOMS = {
     "accounts": accounts.__main__.main,

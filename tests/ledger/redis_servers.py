@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,21 +17,12 @@ from redis.exceptions import RedisError
 from edge.clock import Clock, SystemClock
 from ledger.redis import RedisLedger, read_options
 from tests.parts import part
+from tools.ports import free_port
 
 BINARY = shutil.which("redis-server")
 SAFE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
 SLOTS = 16384
 MEMORY = Path("/dev/shm")
-
-
-def free_port() -> int:
-    """A port that nobody listens on; below 55,536, so that a cluster's second port fits above it."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port < 55_000:
-            return port
 
 
 class Server:

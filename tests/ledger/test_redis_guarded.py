@@ -21,7 +21,8 @@ from ledger.redis import RedisLedger, read_options
 from ledger.values import Fault, LedgerUnavailable, Query
 from tests.ledger.builders import HOLDER, START, a_change, a_check_out, a_claim, a_gym_visit, a_hold, a_void, an_end
 from tests.ledger.offline_builders import UPLOAD, a_record
-from tests.ledger.redis_servers import BINARY, Server, a_cluster, free_port
+from tests.ledger.redis_servers import BINARY, Server, a_cluster
+from tools.ports import free_port
 
 pytestmark = [pytest.mark.parts, pytest.mark.skipif(BINARY is None, reason="redis-server is not installed here")]
 

@@ -15,7 +15,7 @@ import pytest
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from ops.run import environ_of
-from tests.verifier.machine import free_port
+from tools.ports import free_port
 from web import demo
 from web.app import create_application
 

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from issuer.register.issuer import open_issuer
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from tools.ports import free_port
 from verifier.service import make_stores
 
 ROOT = Path(__file__).parents[2]
@@ -38,13 +38,6 @@ BY = "test"
 def identifier() -> str:
     """Return a fresh 128-bit identifier."""
     return b64u(os.urandom(16))
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from click.testing import CliRunner
 
 from tests.accounts import postgres
 from tests.hosts.province import ROOMS
-from tests.ledger.redis_servers import free_port
 from tests.parts import part
 from tests.verifier.machine import ROOT
 from tests.web.split import OFFICE, Front, Host, until
+from tools.ports import free_port
 
 GIVEN = {
     "YUNJU_BASE_URL": "https://card.test",

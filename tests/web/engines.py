@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from base64 import b64decode
 from pathlib import Path
 
-from tests.verifier.machine import free_port
+from tools.ports import free_port
 
 READY_WITHIN_S, PATIENCE_S = 40, 40
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"

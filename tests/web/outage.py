@@ -18,8 +18,8 @@ from issuer.issuing.issuing import IssuedCard, issue
 from issuer.issuing.lifecycle import revoke
 from issuer.printing.qr import card_text
 from issuer.publishing.publish import publish
-from tests.verifier.machine import free_port
 from tests.web.site import BY, Site
+from tools.ports import free_port
 from web.demo import demonstrate, open_office
 from web.seeding import SUPERVISOR_RIGHTS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -100,6 +100,7 @@ class Site:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self._holders = 100
+        self._days = set()
 
     def _serve(self, environ, start_response):
         for index, (path, status) in enumerate(self.trouble):
@@ -132,6 +133,18 @@ class Site:
         """Move on by a timedelta, and publish as an issuer that is up would have."""
         self.clock.advance(timedelta(**by))
         self.publish()
+
+    def day_of_its_own(self, days: int) -> date:
+        """Return a local day, at least so many days ahead, that no other test of this machine was given.
+
+        A test that books a room needs one: the clock moves between tests, so "in three days" may be the day on which
+        another test already has the room.
+        """
+        day = self.clock.now().astimezone(SHANGHAI).date() + timedelta(days=days)
+        while day in self._days:
+            day += timedelta(days=1)
+        self._days.add(day)
+        return day
 
     def publish(self) -> None:
         publish(self.office.desk, self.clock.now())

@@ -30,7 +30,8 @@ from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from keys.wallet_proof import SignedCall, sign_wallet_proof
-from tests.verifier.machine import ROOT, Answer, free_port
+from tests.verifier.machine import ROOT, Answer
+from tools.ports import free_port
 
 ID_NUMBER = "44011119800101001X"
 BAIYUN = ROOT / "cards" / "programmes" / "baiyun.toml"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socketserver
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from tests.parts import part
 from tests.verifier.machine import ROOT
 from tests.web.composition import GIVEN, Composition, composed
 from tests.web.split import Front, Phone, Tablet, until
+from tools.ports import free_port
 from web.app import create_application
 
 INSIDE = ("/metrics", "/v1/published", "/v1/cards/")
@@ -107,14 +107,9 @@ def signpost(tmp_path_factory):
     """The front's own configuration under nginx, before three hosts that only tell their names."""
     part("nginx", "nginx-light")
     with echoing("issuer") as first, echoing("verifier-a") as second, echoing("verifier-b") as third:
-        front = Front(tmp_path_factory.mktemp("signpost") / "front", _port(), first, [second, third])
+        front = Front(tmp_path_factory.mktemp("signpost") / "front", free_port(), first, [second, third])
         yield front
         front.stop()
-
-
-def _port() -> int:
-    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as probe:
-        return probe.server_address[1]
 
 
 def reached(front: Front, path: str, **headers: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -123,8 +123,7 @@ def test_a_departments_day(opened, site, number, look):
 
 def test_a_booking_desks_day(opened, site, number, look):
     """Looked into, booked by telephone, seen at another desk without reloading, cancelled; the list for the door."""
-    when = (site.clock.now() + timedelta(days=3)).astimezone(SHANGHAI)
-    when = when.replace(hour=9 if look[0] == "zh" else 15, minute=0)
+    when = datetime.combine(site.day_of_its_own(3), time(9), SHANGHAI)
     shown = f"/desk?point=library&day={when:%Y-%m-%d}"
     other = enter(opened, site, "desk:library", shown, look)
     page = enter(opened, site, "desk:library", shown, look)

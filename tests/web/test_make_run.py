@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.verifier.machine import free_port
 from tests.web.conftest import Watched
 from tests.web.phone import copied
+from tools.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -11,8 +11,8 @@ from cards.promise import PROMISE
 from keys.bundle import verify_bundle
 from keys.keyset import Purpose
 from keys.tokens import verify_with_keys
-from tests.verifier.machine import free_port
 from tests.web.split import Front, Host, Phone, Tablet, until
+from tools.ports import free_port
 from verifier.trust.issuer_relay import IssuerRelay
 
 pytestmark = pytest.mark.slow

@@ -159,7 +159,8 @@ def test_rooms_museum_check_up_and_event_are_booked(opened, site, kept):
     phone = Phone(opened, site)
     page = bookings(phone)
     page.click("[data-open=library-room]")
-    for field, value in (("slot", day(site, 3)), ("slot-from", "14:00"), ("slot-to", "19:00"), ("people", "21")):
+    room = site.day_of_its_own(3).isoformat()
+    for field, value in (("slot", room), ("slot-from", "14:00"), ("slot-to", "19:00"), ("people", "21")):
         page.fill(f"#f-{field}", value)
     page.click("#form-do")
     expect(page.locator("#f-slot-fault")).to_contain_text("最长 4 小时")
@@ -210,7 +211,7 @@ def test_an_event_is_chosen_from_those_that_are_open(opened, site, kept):
 
 def test_a_place_says_when_it_is_open_and_what_is_free(opened, site):
     """Hours and free hours of the chosen day; outside, closed or taken is said at the time before anything is sent."""
-    date, phone, other = day(site, 4), Phone(opened, site, "silver"), Phone(opened, site, "gold")
+    date, phone, other = site.day_of_its_own(4).isoformat(), Phone(opened, site, "silver"), Phone(opened, site, "gold")
     for each, start, end in ((other, "10:00", "12:00"), (phone, "03:00", "05:00")):
         page = bookings(each)
         page.click("[data-open=library-room]")

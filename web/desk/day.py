@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +16,7 @@ from accounts.rights import Caller, Right
 from cards.programme.types import Point
 from edge.http import request_instant
 from edge.instants import InstantError, day_asked
-from verifier.desks.bookings import FOUND_MOST, BookingDesk, Day, DeskBooking
+from verifier.desks.bookings import DAYS_OF_WEEK, FOUND_MOST, BookingDesk, Day, DeskBooking
 from verifier.desks.events import EventDesk
 from verifier.desks.receipts import ReceiptDesk
 from web.department.shared import DeskPages
@@ -68,30 +69,44 @@ def add_day(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
 
 
 def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, ...]) -> ResponseReturnValue:
-    at, form = request_instant(), DayFilter(request.args)
+    form = DayFilter(request.args)
     point = next((one for one in points if one.code == form.point.data), points[0])
     day = asked_day(pages, form.day.data or "")
     form.point.choices = [option(one.code, pages.say(one.name)) for one in points]
     form.point.data, form.day.data = point.code, day.isoformat()
-    told = desk.day(who, point, day, at)
     sought = (form.sought.data or "")[:100]
+    shown: dict[str, Any] = _found(desk, who, point, day, sought) if sought else _of_day(pages, desk, who, point, day)
     return pages.page(
         "day",
-        told=told,
+        **shown,
+        point=point,
+        day=day,
         has_receipts=bool(ReceiptDesk(pages.verifier).services(point)),
         has_events=bool(EventDesk(pages.verifier).services(who)),
         form=form,
-        hours=list(_hours(pages, told)),
-        slots=_rooms(pages, told),
         has_rooms=any(one.capacity is not None for one in desk.services(point)),
-        week=desk.week(point, day),
-        found=desk.find(who, point, day, sought, at) if sought else None,
         lists_missed=who.may(Right.NAMES, point.code) and bool(listing_rules(desk, point)),
         found_most=FOUND_MOST,
         services=[one for one in desk.services(point) if one.closed is None],
         before=day - timedelta(days=1),
         after=day + timedelta(days=1),
     )
+
+
+def _of_day(pages: DeskPages, desk: BookingDesk, who: Caller, point: Point, day: date) -> dict[str, Any]:
+    """Return what the page shows of a day: its hours, its rooms' free hours, the numbers of the week."""
+    told = desk.day(who, point, day, request_instant())
+    return {
+        "told": told, "found": None, "hours": list(_hours(pages, told)), "slots": _rooms(pages, told),
+        "week": desk.week(point, day),
+    }  # fmt: skip
+
+
+def _found(desk: BookingDesk, who: Caller, point: Point, day: date, sought: str) -> dict[str, Any]:
+    """Return what the page shows of a search: what was found, in place of the day. The week leads back to the days."""
+    found = desk.find(who, point, day, sought, request_instant())
+    week = [(day + timedelta(days=step), None) for step in range(DAYS_OF_WEEK)]
+    return {"told": None, "found": found, "week": week}
 
 
 def asked_day(pages: DeskPages, asked: str) -> date:
