@@ -4,7 +4,7 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from math import inf
@@ -21,6 +21,7 @@ from ledger.values import PARTITIONS, LedgerUnavailable, partition_of
 
 MOST = 10_000
 _SLICE = 16  # bookings of one partition in one read; doubled while a search goes on
+_SPAN = 64  # the same where the search names both ends: most of a span is wanted
 _HELD = frozenset({BookingState.HELD})
 
 _Placed = tuple[int, int, int, PackedBooking]
@@ -70,8 +71,8 @@ def _of_holder(servers: Servers, subject: str) -> list[_Placed]:
         return []
     name = holder_with(subject, kept).name
     (fields,) = servers.read([(partition, ("HKEYS", keys.holder(partition, name)))])
-    seqs = [int(field[2:]) for field in fields if field.startswith(b"b\0")]
-    return list(_rows(servers, [(partition, seq) for seq in seqs]))
+    seqs = [field[2:] for field in fields if field.startswith(b"b\0")]
+    return list(_rows(servers, {partition: seqs} if seqs else {}))
 
 
 def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]:
@@ -81,15 +82,15 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
     low = "-inf" if query.since is None else str(to_millis(query.since))
     high = "+inf" if query.until is None else f"({to_millis(query.until)}"
     held, fits = query.states == _HELD, _fits(query)
-    offsets, matched, size = dict.fromkeys(range(PARTITIONS), 0), list[_Placed](), _SLICE
+    offsets, matched = dict.fromkeys(range(PARTITIONS), 0), list[_Placed]()
+    size = _SLICE if query.since is None or query.until is None else _SPAN
     while offsets:
         commands = [
             (partition, ("ZRANGE", keys.expected(partition, held=held), low, high, "BYSCORE", "LIMIT", offset, size))
             for partition, offset in offsets.items()
         ]
         lists = servers.read(commands)
-        places = [(partition, int(seq)) for partition, found in zip(offsets, lists, strict=True) for seq in found]
-        rows = list(_rows(servers, places))
+        rows = list(_rows(servers, {partition: seqs for partition, seqs in zip(offsets, lists, strict=True) if seqs}))
         matched = sorted(merge(matched, sorted(filter(fits, rows))))[:wanted]
         last = {row[1]: row for row in rows}
         going_on = [
@@ -101,20 +102,17 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
     return matched
 
 
-def _rows(servers: Servers, places: Iterable[tuple[int, int]]) -> Iterator[_Placed]:
-    """Yield the bookings at these places, each partition's in one command: a command for each costs ten times more."""
-    by_partition = dict[int, list[int]]()
-    for partition, seq in places:
-        by_partition.setdefault(partition, []).append(seq)
-    commands = [
-        (partition, ("HMGET", keys.bookings(partition), *map(str, seqs))) for partition, seqs in by_partition.items()
-    ]
+def _rows(servers: Servers, seqs: Mapping[int, Sequence[bytes]]) -> Iterator[_Placed]:
+    """Yield the bookings of each partition with these `seq`, as the server writes them. One command reads those of a
+    partition: a command for each costs ten times more.
+    """
+    commands = [(partition, ("HMGET", keys.bookings(partition), *some)) for partition, some in seqs.items()]
     replies = servers.read(commands) if commands else []
-    for (partition, seqs), found in zip(by_partition.items(), replies, strict=True):
-        for seq, packed in zip(seqs, found, strict=True):
+    for (partition, some), found in zip(seqs.items(), replies, strict=True):
+        for seq, packed in zip(some, found, strict=True):
             if packed is not None:
                 one = unpacked_booking(packed)
-                yield one.expected_at, partition, seq, one
+                yield one.expected_at, partition, int(seq), one
 
 
 def _fits(query: BookingQuery) -> Callable[[_Placed], bool]:

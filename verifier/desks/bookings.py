@@ -385,10 +385,8 @@ def _fitting(
 
 def _told(booking: str, fields: Mapping[str, Any], *, names: bool) -> str:
     shown = fields.values() if names else [fields[code] for code in _OPEN_TO_ALL if code in fields]
-    texts = [booking]
-    for value in shown:
-        texts += map(str, value) if isinstance(value, list) else [str(value)]
-    return "|".join(texts).replace(_NEXT, "|")
+    texts = ["|".join(map(str, value)) if isinstance(value, list) else str(value) for value in shown]
+    return "|".join((booking, *texts)).replace(_NEXT, "|")
 
 
 def _spelled(text: str) -> str:

@@ -118,8 +118,7 @@ class BookingStore:
         with self._database.read() as connection:
             for first in range(0, len(wanted), _AT_ONCE):
                 some = wanted[first : first + _AT_ONCE]
-                rows = connection.execute(columns.where(BOOKING_DETAILS.c.booking.in_(some)))
-                found += [(booking, sealed) for booking, sealed in rows]
+                found += map(tuple, connection.execute(columns.where(BOOKING_DETAILS.c.booking.in_(some))).all())
         return found
 
     def _opened(self, sealed: bytes, booking: str) -> BookingDetails | None:
