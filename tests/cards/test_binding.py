@@ -12,10 +12,14 @@ import pytest
 
 from cards.binding import (
     BINDING_LIST,
+    CONTENT_MOST,
+    SIZE_MOST,
     BindingList,
     BindingListError,
     SignedBindingList,
     card_binding,
+    content_of,
+    digest_of,
     fits,
     pool_binding,
     sign_binding_list,
@@ -184,3 +188,68 @@ def test_a_status_list_is_held_with_bindings_as_new_as_itself_alone():
     lists.put(listed, signed(issued_at=NOW + timedelta(seconds=2)))
     assert lists.status(URI, 4711, NOW).binding == lists.bindings(URI).at(4711)
     assert not StatusLists([listed]).status(URI, 4711, NOW).bound
+
+
+def test_bindings_of_another_list_are_not_held_with_a_status_list():
+    """As new as the list, and of another address: they say nothing about its indexes."""
+    listed = SignedStatusList(URI, ISSUER, NOW, NOW + DAY, timedelta(seconds=300), 1, build({4711: Status.VALID}))
+    with pytest.raises(StatusListError) as refused:
+        StatusLists().put(listed, signed(uri=f"{STATUS_BASE}4"))
+    assert refused.value.reason == "not-bound"
+
+
+def test_the_greatest_list_is_read_and_one_binding_more_is_not():
+    """2^20 indexes and two mebibytes of content are the bounds, and the bounds are allowed."""
+    most = (CONTENT_MOST - SIZE_MOST // 8) // 10
+    assert (SIZE_MOST, most) == (1_048_576, 196_608)
+    full = signed(listed=BindingList.of(dict.fromkeys(range(most), bytes(10)), SIZE_MOST))
+    assert verify(sign_binding_list(STATUS_KEY, full)) == full
+    over = signed(listed=BindingList.of(dict.fromkeys(range(most + 1), bytes(10)), SIZE_MOST))
+    with pytest.raises(BindingListError) as refused:
+        verify(sign_binding_list(STATUS_KEY, over))
+    assert refused.value.reason == "malformed"
+
+
+def test_a_list_without_indexes_or_beyond_the_bound_is_none():
+    """However it is made: from bindings, from bytes, or from a signed statement."""
+    with pytest.raises(ValueError, match="outside"):
+        BindingList.of({}, 0)
+    for bitmap in (b"", bytes(SIZE_MOST // 8 + 1)):
+        with pytest.raises(BindingListError):
+            BindingList(bitmap, b"")
+    content = zlib.compress(bytes(1))
+    claims = {"sub": URI, "iss": ISSUER, "iat": to_epoch(NOW), "exp": to_epoch(NOW + DAY)}
+    claims["content"] = b64u(sha256(content).digest())
+    for size, reason in ((0, "bad-claims"), (12, "bad-claims"), (SIZE_MOST + 8, "bad-claims"), (16, None), (8, None)):
+        told = f"{sign_token(STATUS_KEY, BINDING_LIST, claims | {'size': size})}~{b64u(content)}"
+        if reason is None:
+            assert verify(told).listed.bitmap == bytes(1)
+            continue
+        with pytest.raises(BindingListError) as refused:
+            verify(told)
+        assert refused.value.reason == reason
+
+
+def test_names_of_two_hundred_characters_are_the_longest():
+    """The bound itself is signed and read; one more in either name is not signed."""
+    longest = f"https://{'a' * 192}"
+    good = signed(uri=longest, issuer=longest)
+    assert verify(sign_binding_list(STATUS_KEY, good), uri=longest, issuer=longest) == good
+    for bad in ({"uri": longest + "a"}, {"issuer": longest + "a"}):
+        with pytest.raises(BadClaims):
+            text(**bad)
+
+
+def test_a_list_counts_from_five_seconds_before_its_instant_to_its_last_second():
+    """The leeway is for clocks that are behind, and there is none at the end."""
+    for at in (NOW - timedelta(seconds=5), NOW + DAY - timedelta(seconds=1)):
+        assert verify(text(), at=at).expires_at == NOW + DAY
+
+
+def test_a_statement_names_its_content_and_content_is_known_by_that_name():
+    """A reader that holds the content does not fetch it again; what is no statement or no base64url has no name."""
+    statement, _, content = text().partition("~")
+    assert content_of(statement) == digest_of(content.encode()) == b64u(sha256(unb64u(content)).digest())
+    assert content_of("hello") is None
+    assert digest_of(content.encode() + b"=") is None
+    assert digest_of(b"\xff") is None

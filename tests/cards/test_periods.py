@@ -1,7 +1,7 @@
 """Calendar periods tile time in every zone, whatever its clocks do at the start of a month."""
 
 import struct
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cards.periods import Period, PeriodUnit, following, period_named, period_of
+from cards.periods import Period, PeriodUnit, following, last_day, period_named, period_of
 
 SECOND = timedelta(seconds=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -35,6 +35,26 @@ def test_a_month_and_a_year_in_shanghai():
     assert period_of(PeriodUnit.MONTH, at + SECOND, SHANGHAI).key == "2026-11"
     assert period_of(PeriodUnit.YEAR, utc(2026, 12, 31, 15, 59, 59), SHANGHAI).key == "2026"
     assert period_of(PeriodUnit.YEAR, utc(2026, 12, 31, 16), SHANGHAI).key == "2027"
+
+
+def test_the_last_day_is_the_day_before_an_end_at_midnight():
+    """What ends at midnight was last valid on the day before; what ends a second later is still valid on the day."""
+    midnight = utc(2026, 10, 31, 16)
+    assert last_day(midnight, SHANGHAI) == date(2026, 10, 31)
+    assert last_day(midnight + SECOND, SHANGHAI) == date(2026, 11, 1)
+
+
+def test_a_period_has_its_first_instant_and_not_its_end():
+    """Half-open at both ends; a period that is open on one side reaches as far as time does."""
+    month = period_of(PeriodUnit.MONTH, utc(2026, 10, 15), SHANGHAI)
+    assert month.starts_at in month
+    assert month.starts_at - SECOND not in month
+    assert month.ends_at not in month
+    assert month.ends_at - SECOND in month
+    assert utc(2026, 10, 1) in Period(PeriodUnit.EVER, "until", None, utc(2026, 10, 2))
+    assert utc(2026, 10, 2) not in Period(PeriodUnit.EVER, "until", None, utc(2026, 10, 2))
+    assert utc(2026, 10, 1) not in Period(PeriodUnit.EVER, "since", utc(2026, 10, 2), None)
+    assert utc(2026, 10, 2) in Period(PeriodUnit.EVER, "since", utc(2026, 10, 2), None)
 
 
 def test_ever_has_no_bounds_and_no_successor():
@@ -71,6 +91,21 @@ def test_a_period_is_found_again_by_its_key(unit):
     """The log keeps the key alone."""
     period = period_of(unit, utc(2026, 10, 31, 12), SHANGHAI)
     assert period_named(unit, period.key, SHANGHAI) == period
+
+
+def test_a_year_named_by_its_key_is_followed_by_the_next():
+    """A year's key has no month: its year begins in January."""
+    year = period_named(PeriodUnit.YEAR, "2026", SHANGHAI)
+    assert (year.key, year.starts_at, year.ends_at) == ("2026", utc(2025, 12, 31, 16), utc(2026, 12, 31, 16))
+    assert following(year, SHANGHAI) == period_named(PeriodUnit.YEAR, "2027", SHANGHAI)
+    assert following(period_named(PeriodUnit.MONTH, "2026-12", SHANGHAI), SHANGHAI).key == "2027-01"
+
+
+@pytest.mark.parametrize(("unit", "key"), [(PeriodUnit.MONTH, "0987-03"), (PeriodUnit.YEAR, "0987")])
+def test_a_key_has_four_digits_of_a_year(unit, key):
+    """Keys sort as their periods do, in every year that a date can have."""
+    assert period_of(unit, utc(987, 3, 15), SHANGHAI).key == key
+    assert period_named(unit, key, SHANGHAI).key == key
 
 
 @pytest.mark.parametrize(

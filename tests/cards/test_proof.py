@@ -1,6 +1,7 @@
 """Proofs of phones and chips: who signs, what they bind."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -17,11 +18,13 @@ from cards.proof import (
     sign_proof,
     verify_chip_proof,
     verify_proof,
+    verify_read_chip_proof,
+    verify_read_proof,
 )
 from edge.encoding import b64u, digest
 from keys.errors import BadClaims, BadSignature, MalformedToken
 from keys.signer import FileSigner
-from keys.tokens import parse_unverified
+from keys.tokens import parse_unverified, read_unverified
 from tests.cards.builders import AUDIENCE, NONCE, NOW, PHONE, READER, card, chip_proof, proof
 
 
@@ -105,3 +108,33 @@ def test_the_digest_is_of_the_text_not_of_what_it_says():
     token = card()
     assert card_digest(token) == digest(token.encode())
     assert card_digest(token) != card_digest(token[:-1])
+
+
+def test_a_token_read_as_another_form_is_no_proof():
+    """Whoever reads first and verifies later cannot hand one kind to the other's reader."""
+    token = card()
+    phone, chip = read_unverified(proof(token), PROOF), read_unverified(chip_proof(token), CHIP_PROOF)
+    with pytest.raises(MalformedToken, match="no"):
+        verify_read_proof(chip, PHONE.public_key)
+    with pytest.raises(MalformedToken, match="no"):
+        verify_read_chip_proof(phone, PHONE.public_key)
+    assert verify_read_proof(phone, PHONE.public_key).card_digest == card_digest(token)
+    assert verify_read_chip_proof(chip, PHONE.public_key).card_digest == card_digest(token)
+
+
+def test_an_audience_of_two_hundred_characters_is_the_longest():
+    """The bound itself is allowed, on both kinds of proof."""
+    longest = "a" * 200
+    assert verify_proof(proof(card(), audience=longest), PHONE.public_key).audience == longest
+    claims = parse_unverified(chip_proof(card(Form.CHIP)), CHIP_PROOF).claims
+    assert parse_chip_proof({**claims, "aud": longest}).audience == longest
+    with pytest.raises(BadClaims):
+        parse_chip_proof({**claims, "aud": longest + "a"})
+
+
+def test_a_reader_writes_no_challenge_that_a_counter_refuses():
+    """A reader's id or a nonce of another shape is told before the chip signs."""
+    good = ChipProofClaims(AUDIENCE, READER, NONCE, NOW, card_digest(card(Form.CHIP)))
+    for bad in (replace(good, reader="a b"), replace(good, nonce=bytes(31)), replace(good, audience="a" * 201)):
+        with pytest.raises(BadClaims):
+            chip_signing_input(bad)

@@ -95,6 +95,24 @@ def test_a_list_is_not_built_beyond_its_size():
             build(statuses, size=size)
 
 
+def test_a_list_of_one_bit_has_no_room_for_a_suspension():
+    """Its statuses are valid and revoked: a suspended card is refused, and never published as another status."""
+    listed = build({0: Status.VALID, 9: Status.REVOKED}, size=16, bits=1)
+    assert [listed.lookup(index) for index in range(16)] == [Status.VALID] + [Status.REVOKED] * 15
+    with pytest.raises(ValueError, match="no room"):
+        build({0: Status.SUSPENDED}, size=16, bits=1)
+
+
+def test_the_least_and_the_greatest_list_are_lists():
+    """One status of a byte, and a mebibyte exactly: the bounds themselves are allowed, through a claim as well."""
+    assert build({}, size=1, bits=8).lookup(0) is Status.REVOKED
+    greatest = StatusList(1, bytes(1 << 20))
+    assert StatusList.from_claim(greatest.to_claim()) == greatest
+    assert len(greatest) == 8 << 20
+    with pytest.raises(StatusListError):
+        StatusList(1, bytes((1 << 20) + 1))
+
+
 @pytest.mark.parametrize(
     "claim",
     [
@@ -149,6 +167,30 @@ def test_an_issuer_publishes_no_list_that_would_be_refused():
     for bad in (signed(ttl=0), signed(ttl=86_401), signed(bundle=0), signed(lives=timedelta(days=8))):
         with pytest.raises(BadClaims):
             sign_status_list(STATUS_KEY, bad)
+
+
+def test_what_lies_at_the_bounds_is_published_and_read():
+    """A second and a day of `ttl`, the first bundle, and names of 200 characters."""
+    longest = f"https://{'a' * 192}"
+    for good in (signed(ttl=1), signed(ttl=86_400), signed(bundle=1), signed(uri=longest, issuer=longest)):
+        text = sign_status_list(STATUS_KEY, good)
+        assert verify(text, uri=good.uri, issuer=good.issuer) == good
+    for bad in (signed(uri=longest + "a"), signed(issuer=longest + "a")):
+        with pytest.raises(BadClaims):
+            sign_status_list(STATUS_KEY, bad)
+
+
+def test_a_list_counts_from_five_seconds_before_its_instant_to_its_last_second():
+    """Clocks that differ by less than the leeway agree; nobody has leeway at the end."""
+    text = sign_status_list(STATUS_KEY, signed())
+    for at in (NOW - 5 * SECOND, NOW + timedelta(hours=24) - SECOND):
+        assert verify(text, at=at) == signed()
+
+
+def test_a_list_is_stale_a_minute_after_it_should_have_been_fetched():
+    """The grace in seconds, as docs/design.md says it."""
+    assert signed(ttl=300).freshness(NOW + 360 * SECOND) is Freshness.FRESH
+    assert signed(ttl=300).freshness(NOW + 361 * SECOND) is Freshness.STALE
 
 
 def test_freshness_follows_age():

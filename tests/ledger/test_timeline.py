@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.timeline import Stay, covers, walk
+from ledger.timeline import STILL, Move, Stay, Walk, covers, walk
 from tests.ledger.builders import START
 
 MINUTES = st.lists(st.integers(0, 600), min_size=1, max_size=12, unique=True)
@@ -75,3 +75,27 @@ def test_a_walk_reads_no_more_than_it_needs():
 
     own = a_line([0], 120)[0]
     assert walk(own, later()).moved == ()
+
+
+def test_a_visit_runs_from_its_first_instant_to_its_end():
+    """The first instant lies in the visit, and its end does not; without an opening nothing runs."""
+    opening = a_line([60], 30)[0]
+    ends = START + timedelta(minutes=90)
+    second = timedelta(seconds=1)
+    assert [covers(opening, at) for at in (opening.at - second, opening.at, ends - second, ends)] == [
+        *(False, True, True, False)
+    ]
+    assert not covers(None, opening.at)
+
+
+def test_a_walk_to_the_end_of_the_line_tells_the_last_visit():
+    """Nothing later opens as before: the caller has to write the last visit anew, or none."""
+    own, later = a_line([0, 130], 120)
+    assert walk(own, []) == Walk((), own, settled=False)
+    assert walk(None, []) == Walk((), None, settled=False)
+    assert walk(own, [later]) == Walk(()) == STILL
+    inside = replace(later, at=START + timedelta(minutes=60))
+    assert walk(own, [inside]) == Walk((Move(inside, own.entry),), own, settled=False)
+    freed = replace(inside, opens=False)
+    assert walk(None, [freed]) == Walk((Move(freed, None),), freed, settled=False)
+    assert walk(own, [freed]) == Walk((), own, settled=False)

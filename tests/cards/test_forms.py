@@ -1,0 +1,56 @@
+"""The forms of signed documents are those of docs/card-format.md: no length and no lifetime changes in one place."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cards.binding import BINDING_LIST
+from cards.claims import CARD, LIFETIME_CAPS
+from cards.marks import HOLDER_MARKS
+from cards.proof import CHALLENGE_MAX_AGE, CHIP_PROOF, PROOF, PROOF_MAX_AGE
+from cards.status import STATUS_LIST
+from keys.bundle import BUNDLE
+from keys.tokens import TokenForm
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "card-format.md").read_text("utf-8")
+FORMS = {
+    "card": CARD,
+    "proof": PROOF,
+    "chip proof": CHIP_PROOF,
+    "status list": STATUS_LIST,
+    "binding list": BINDING_LIST,
+    "holder marks": HOLDER_MARKS,
+    "trust bundle": BUNDLE,
+}
+
+
+def table() -> dict[str, list[str]]:
+    """Return the document's table of forms: a form's name, and its other cells."""
+    rows = DOCUMENT.partition("| form | `typ` |")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {name: rest for name, *rest in cells}
+
+
+def test_the_document_names_every_form_that_is_held_here():
+    """No row without a form, no form without a row."""
+    assert table().keys() == FORMS.keys()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_is_as_long_and_lives_as_long_as_the_document_says(name):
+    """`typ`, header, the cap in characters, and the longest life."""
+    form: TokenForm = FORMS[name]
+    typ, header, _, cap, life = table()[name]
+    assert typ == f"`{form.typ}`"
+    assert {member.strip("`") for member in header.split()} == form.headers
+    assert int(cap.partition(", and")[0].replace(",", "")) == form.max_length
+    longest = {"7 days": timedelta(days=7), "90 days": timedelta(days=90)}
+    longest["by its `form`, below"] = max(LIFETIME_CAPS.values())
+    assert form.max_lifetime == (None if life.endswith("by age") else longest[life])
+
+
+def test_proofs_are_as_young_as_the_document_says():
+    """A proof has no lifetime of its own: its age counts."""
+    assert table()["proof"][-1] == f"{PROOF_MAX_AGE // timedelta(seconds=1)} s, by age"
+    assert table()["chip proof"][-1] == f"{CHALLENGE_MAX_AGE // timedelta(seconds=1)} s, by age"
