@@ -150,6 +150,30 @@ def addresses_when_asked_for():
     Rule._compile_builder = shipped
 
 
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once():
+    """Compile each template once a process, whichever of the many applications draws it: the code is the same."""
+    from flask import Flask
+    from jinja2 import BytecodeCache
+
+    class Kept(BytecodeCache):
+        """Compiled templates by name and text."""
+
+        def __init__(self) -> None:
+            self._compiled = {}
+
+        def load_bytecode(self, bucket) -> None:
+            bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+
+        def dump_bytecode(self, bucket) -> None:
+            self._compiled[bucket.key, bucket.checksum] = bucket.code
+
+    shipped = Flask.jinja_options
+    Flask.jinja_options = {**shipped, "bytecode_cache": Kept()}
+    yield
+    Flask.jinja_options = shipped
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium without a window, one a process: a second driver beside the first would not start.
