@@ -103,7 +103,7 @@ def _into_redis(port: int, copies: Iterable[_Pattern]) -> None:
             pipe.xadd(keys.log(partition), {"l": encode(one.leaf)}, id=f"{seq}-0")
             pipe.hset(keys.bookings(partition), str(seq), packed_booking(one.row))
             for held in (False, True):
-                pipe.zadd(keys.expected(partition, held=held), {str(seq): one.row.expected_at})
+                pipe.zadd(keys.expected(partition, held=held), {f"{seq:012d}": one.row.expected_at})
             pipe.hset(keys.holder(partition, one.row.holder), f"b\0{seq}", b"")
             if number % 1_000 == 0:
                 pipe.execute()

@@ -6,7 +6,6 @@ The pages are made in this process. So the processor time is what the pages take
 
 from __future__ import annotations
 
-import gc
 import shutil
 import statistics
 import time
@@ -21,6 +20,7 @@ from redis import Redis
 from bench.desk_stores import fill_bookings, fill_requests
 from bench.ledger_redis import redis_server
 from bench.rows import Row
+from bench.serving import pass_over_what_stays
 from ledger.redis import RedisLedger, RedisOptions
 from tests.verifier.booking import HOLDER
 from tests.web.desks import DeskWorld
@@ -105,12 +105,6 @@ def _of_bookings(world: DeskWorld, count: int, store: str = "", port: int | None
     rooms = {"day, week and free hours": f"/desk?point=library&day={TODAY}"}
     of = f"of {count:,} bookings{store}"
     return _rows(lounge, lists, of, port) + _rows(library, rooms, of, port)
-
-
-def pass_over_what_stays() -> None:
-    """As a web worker does once it has loaded (gunicorn.conf.py)."""
-    gc.collect()
-    gc.freeze()
 
 
 def _booked(browser: Browser, path: str, number: str, fields: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -100,6 +100,10 @@ class Ledger(Protocol):
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""
+        ...
+
+    def bookings_of(self, booking_ids: Sequence[str]) -> tuple[Booking, ...]:
+        """Return the bookings of some ids, in the order of the ids. An id that names no booking is left out."""
         ...
 
     def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:

@@ -5,6 +5,7 @@ time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from heapq import merge
 from math import inf
@@ -15,7 +16,7 @@ from ledger.holders import holder_with
 from ledger.millis import from_millis, to_millis
 from ledger.redis import keys
 from ledger.redis.servers import Servers
-from ledger.redis.state import PackedBooking, booking_row, read_booking, unpacked_booking
+from ledger.redis.state import PackedBooking, booking_row, unpacked_booking
 from ledger.state import BookingRow, stored_leaf
 from ledger.values import PARTITIONS, LedgerUnavailable, partition_of
 
@@ -30,17 +31,16 @@ _Row = tuple[int, BookingRow]
 """A booking's partition and row."""
 
 
-def find(servers: Servers, booking_id: str) -> Booking | None:
-    """Return a booking by its id, or None if the id names no booking."""
-    try:
-        partition, seq = leaf.split_id(booking_id)
-    except leaf.LeafError:
-        return None
-    (found,) = servers.read([(partition, ("HGET", keys.bookings(partition), str(seq)))])
-    row = None if found is None else read_booking(seq, found)
-    if row is None:
-        return None
-    return next(_bookings(servers, [(partition, row)]))
+def named(servers: Servers, booking_ids: Sequence[str]) -> tuple[Booking, ...]:
+    """Return the bookings of some ids, in the order of the ids. An id that names no booking is left out."""
+    places, seqs = list[tuple[int, int]](), dict[int, list[bytes]]()
+    for one in booking_ids:
+        with suppress(leaf.LeafError):
+            places.append(leaf.split_id(one))
+    for partition, seq in places:
+        seqs.setdefault(partition, []).append(b"%d" % seq)
+    found = {(partition, seq): booking_row(seq, one) for _, partition, seq, one in _rows(servers, seqs)}
+    return tuple(_bookings(servers, [(place[0], found[place]) for place in places if place in found]))
 
 
 def search(servers: Servers, query: BookingQuery) -> tuple[Booking, ...]:
@@ -90,7 +90,11 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
             for partition, offset in offsets.items()
         ]
         lists = servers.read(commands)
-        rows = list(_rows(servers, {partition: seqs for partition, seqs in zip(offsets, lists, strict=True) if seqs}))
+        seqs = {
+            partition: [b"%d" % int(seq) for seq in found]  # The order's members have leading zeros, the keys have none
+            for partition, found in zip(offsets, lists, strict=True) if found
+        }  # fmt: skip
+        rows = list(_rows(servers, seqs))
         matched = sorted(merge(matched, sorted(filter(fits, rows))))[:wanted]
         last = {row[1]: row for row in rows}
         going_on = [
@@ -103,8 +107,8 @@ def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]
 
 
 def _rows(servers: Servers, seqs: Mapping[int, Sequence[bytes]]) -> Iterator[_Placed]:
-    """Yield the bookings of each partition with these `seq`, as the server writes them. One command reads those of a
-    partition: a command for each costs ten times more.
+    """Yield the bookings of each partition with these `seq`. One command reads those of a partition: a command for each
+    costs ten times more.
     """
     commands = [(partition, ("HMGET", keys.bookings(partition), *some)) for partition, some in seqs.items()]
     replies = servers.read(commands) if commands else []

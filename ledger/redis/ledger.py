@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -198,7 +198,11 @@ class RedisLedger:
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""
-        return bookings.find(self._servers, booking_id)
+        return next(iter(self.bookings_of([booking_id])), None)
+
+    def bookings_of(self, booking_ids: Sequence[str]) -> tuple[Booking, ...]:
+        """Return the bookings of some ids."""
+        return bookings.named(self._servers, booking_ids)
 
     def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
         """Return bookings by expected time."""
@@ -342,7 +346,7 @@ class RedisLedger:
 
         def planned() -> Plan:
             made = reads.read_target(self._servers, change.booking)
-            if bookings.find(self._servers, change.booking) is None or not self._is_whose(change.subject, made):
+            if not bookings.named(self._servers, [change.booking]) or not self._is_whose(change.subject, made):
                 raise TargetState("not-found")
             return _plan(change, made, step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,12 @@ def find(db: sqlite3.Connection, booking_id: str) -> Booking | None:
         return None
     found = db.execute(f"{_WITH_LEAVES} WHERE bookings.n = ?", (n,)).fetchone()
     return None if found is None else _booking(found)
+
+
+def named(db: sqlite3.Connection, booking_ids: Sequence[str]) -> tuple[Booking, ...]:
+    """Return the bookings of some ids, in the order of the ids. An id that names no booking is left out."""
+    found = (find(db, one) for one in booking_ids)
+    return tuple(one for one in found if one is not None)
 
 
 def search(db: sqlite3.Connection, query: BookingQuery) -> tuple[Booking, ...]:

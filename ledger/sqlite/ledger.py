@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,10 @@ class SqliteLedger:
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""
         return self._readers.run(lambda db: bookings.find(db, booking_id))
+
+    def bookings_of(self, booking_ids: Sequence[str]) -> tuple[Booking, ...]:
+        """Return the bookings of some ids."""
+        return self._readers.run(lambda db: bookings.named(db, booking_ids))
 
     def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
         """Return bookings by expected time."""

@@ -378,6 +378,9 @@ def test_bookings_are_found_by_holder_point_time_and_state(ledger, held):
     assert found(subject="third") == [intl]
     assert found(subject="never seen") == []
     assert found(over_at=FLIGHT + 6 * HOUR) == []
+    wanted = [intl, "no id", "00-999999", held, later]
+    assert ledger.bookings_of(wanted) == tuple(ledger.booking(one) for one in (intl, held, later))
+    assert ledger.bookings_of([]) == ()
     assert set(found(over_at=FLIGHT + 6 * HOUR + timedelta(seconds=1))) == {held, intl}
     assert len(found(limit=1)) == 1
 

@@ -206,7 +206,7 @@ class BookingDesk:
         found = self._around(caller, point, day, _spelled(sought))
         return self._all_shown(caller, found, at)
 
-    def _around(self, caller: Caller, point: Point, day: date, wanted: str) -> list[Booking]:
+    def _around(self, caller: Caller, point: Point, day: date, wanted: str) -> tuple[Booking, ...]:
         """Return the bookings around a day whose details contain a text. Only these bookings are read in full."""
         zone, store = self.programme.zone, self._verifier.store.bookings
         since, until = span_of_day(day - SOUGHT, zone)[0], span_of_day(day + SOUGHT, zone)[1]
@@ -216,8 +216,8 @@ class BookingDesk:
             )
         fields = dict(store.fields_of(one for one, _ in times))
         fitting = _fitting([one for one, _ in times], fields, wanted, names=caller.may(Right.NAMES, point.code))
-        found = (self._verifier.bookings.booking(one) for one in islice(fitting, FOUND_MOST))
-        return [one for one in found if one is not None]
+        with ledger_problems():
+            return self._verifier.ledger.bookings_of(list(islice(fitting, FOUND_MOST)))
 
     def _subject(self, sought: str, at: datetime) -> str | None:
         """Return the holder of a typed card number, or None if the text is no number of a card known here."""
