@@ -26,3 +26,8 @@ class Commitment:
             return None
         opened = f"{b64u(secrets.token_bytes(SALT_BYTES))}.{note}"
         return cls(b64u(digest(opened.encode())), opened)
+
+
+def text_of(opened: str) -> str:
+    """Return the text of an opened commitment, without its salt."""
+    return opened.partition(".")[2]

@@ -18,6 +18,7 @@ from edge.problems import Problem
 from ledger.millis import from_millis
 from ledger.values import Entry, Outcome
 from verifier.counter.booking_views import masked_fields
+from verifier.counter.commitments import text_of
 from verifier.records.bookings import BookingDetails
 from verifier.records.matters import MatterFilter, MatterTab
 from verifier.records.store import Access
@@ -277,6 +278,7 @@ class MatterDesk:
     def _step(self, entry: Entry) -> MatterEvent:
         told = entry.leaf
         stage = "taken-back" if told.kind == "void" else told.stage or "opened"
+        opened = self._verifier.store.note(entry.id)
         return MatterEvent(
             stage=stage,
             at=told.recorded_at,
@@ -285,7 +287,7 @@ class MatterDesk:
             reason=told.reason,
             decides=told.decides,
             deadline=None if told.deadline is None else from_millis(told.deadline),
-            note=self._verifier.store.note(entry.id),
+            note=None if opened is None else text_of(opened),
         )
 
     def _record(self, caller: Caller, place: str, what: str, at: datetime) -> None:

@@ -15,6 +15,7 @@ from edge.openapi import describe
 from ledger.values import Entry
 from verifier.api.audit.review_bodies import NoteSaid
 from verifier.api.audit.reviewing import Reviewing
+from verifier.counter.commitments import text_of
 
 KIND = "note"
 
@@ -44,4 +45,4 @@ def _note_behind(reviewing: Reviewing, entry: Entry) -> NoteSaid:
         return NoteSaid("erased", None)
     if b64u(digest(opened.encode())) != entry.leaf.note:
         return NoteSaid("altered", None)
-    return NoteSaid("told", opened.partition(".")[2])
+    return NoteSaid("told", text_of(opened))
