@@ -13,15 +13,19 @@ from tests.verifier.booking import arrival, flight
 from tests.verifier.world import PROGRAMMES
 from tests.verifier.world import at as local
 from verifier.rules.bookings import (
+    awaits_day,
     booking_findings,
     booking_for,
     cancel_until,
     change_findings,
     delayed,
+    departs,
+    has_day,
     misplaced,
     plan_booking,
     reopened,
     span_of_day,
+    tells_of,
 )
 from verifier.rules.fields import read_fields
 
@@ -188,3 +192,116 @@ def test_a_local_day_has_its_own_bounds():
         datetime(2026, 11, 4, 16, tzinfo=UTC),
         datetime(2026, 11, 5, 16, tzinfo=UTC),
     )
+
+
+def receipt(fields: dict) -> Booking:
+    """A receipt to the notice of 2026."""
+    window = planned("union-checkup", {"year": 2026, **fields}, TAKE_OFF).window
+    return replace(booking(), service="union-checkup", window=window)
+
+
+def test_a_receipt_waits_for_its_day_to_the_end_of_its_year():
+    """Held and without a day, to the last thousandth of a second; with a day, used, or a flight: it waits for none."""
+    service, open_receipt = BAIYUN.services["union-checkup"], receipt({})
+    ends = open_receipt.window.closes_at
+    assert not has_day(open_receipt.window)
+    assert awaits_day(BAIYUN, service, open_receipt, ends)
+    assert not awaits_day(BAIYUN, service, open_receipt, ends + timedelta(milliseconds=1))
+    assert not awaits_day(BAIYUN, service, replace(open_receipt, state=BookingState.USED), TAKE_OFF)
+    dated = receipt({"day": "2026-12-01"})
+    assert has_day(dated.window)
+    assert not awaits_day(BAIYUN, service, dated, TAKE_OFF)
+    year_long = replace(booking(), window=open_receipt.window)
+    assert not awaits_day(BAIYUN, BAIYUN.services["airport-dom-departure"], year_long, TAKE_OFF)
+    assert not awaits_day(BAIYUN, BAIYUN.services["gym-visit"], year_long, TAKE_OFF)
+
+
+def test_a_receipt_may_be_sent_so_far_ahead_of_its_year_and_no_further():
+    """366 days before the year begins, inclusive; with a day to the end of that day."""
+    starts = local("2027-01-01 00:00")
+    wanted = planned("union-checkup", {"year": 2027}, TAKE_OFF)
+    assert booking_findings(wanted, starts - 366 * DAY) == ()
+    assert booking_findings(wanted, starts - 366 * DAY - SECOND) == ("booking-too-early",)
+    dated = planned("union-checkup", {"year": 2027, "day": "2027-03-01"}, TAKE_OFF)
+    assert booking_findings(dated, local("2027-03-02 00:00") - timedelta(milliseconds=1)) == ()
+    assert booking_findings(dated, local("2027-03-02 00:00")) == ("booking-too-late",)
+    assert (dated.window.scheduled_at, dated.window.expected_at) == (starts, local("2027-03-01 00:00"))
+
+
+def test_a_sign_up_is_open_from_an_hour_before_it_was_made():
+    """The rule opens an hour before and reaches 366 days: the exact window of an event without a day."""
+    wanted = planned("steward-training", {"event": "EVT-01"}, TAKE_OFF)
+    assert (wanted.window.scheduled_at, wanted.window.opens_at) == (TAKE_OFF, TAKE_OFF - HOUR)
+    assert wanted.window.expected_at == wanted.window.closes_at == wanted.last_call == TAKE_OFF + 366 * DAY
+    assert (wanted.period_at, wanted.first_call) == (TAKE_OFF, TAKE_OFF)
+
+
+def test_a_change_is_not_made_too_far_ahead_and_not_to_a_time_that_is_over():
+    """The horizon holds for changes; a later time without a new lead is refused once its own window is over."""
+    assert change(TAKE_OFF + 90 * DAY, TAKE_OFF) == ()
+    assert change(TAKE_OFF + 90 * DAY + timedelta(minutes=1), TAKE_OFF) == ("booking-too-early",)
+    over = booking(window=replace(booking().window, closes_at=TAKE_OFF + 9 * HOUR))
+    rule = rule_of("airport-dom-departure")
+    wanted = planned("airport-dom-departure", flight("2026-11-05 14:00"), TAKE_OFF)
+    assert change_findings(over, rule, wanted, rule, TAKE_OFF + 6 * HOUR) == ()
+    assert change_findings(over, rule, wanted, rule, TAKE_OFF + 6 * HOUR + SECOND) == ("booking-too-late",)
+
+
+def test_a_programme_may_ask_for_the_lead_of_a_later_time_as_well():
+    """The rule names the changes that need it: only those, and a time that stays is neither."""
+    rule, late = rule_of("airport-dom-departure"), TAKE_OFF - HOUR
+    later = planned("airport-dom-departure", flight("2026-11-05 14:30"), late)
+    same = planned("airport-dom-departure", flight("2026-11-05 14:00"), late)
+    strict = replace(rule, change_needs_lead=frozenset({"later"}))
+    assert change_findings(booking(), rule, later, strict, late) == ("booking-too-late",)
+    assert change_findings(booking(), rule, same, strict, late) == ()
+    assert change_findings(booking(), rule, later, replace(rule, change_needs_lead=frozenset()), late) == ()
+
+
+def test_a_delayed_departure_opens_as_early_as_it_was_known_and_an_arrival_moves_whole():
+    """Passengers of a departure come at the time that they know; those who are met come with the aircraft."""
+    departure, landing = BAIYUN.services["airport-dom-departure"], BAIYUN.services["airport-dom-arrival"]
+    assert departs(rule_of("airport-dom-departure"), departure)
+    assert not departs(rule_of("airport-dom-arrival"), landing)
+    assert not departs(rule_of("library-room"), BAIYUN.services["library-room"])
+    assert delayed(booking(), rule_of(departure.code), departure, TAKE_OFF + DAY).opens_at == TAKE_OFF - 4 * HOUR
+    assert delayed(booking(), rule_of(departure.code), departure, TAKE_OFF - HOUR).opens_at == TAKE_OFF - 5 * HOUR
+    assert delayed(booking(), rule_of(landing.code), landing, TAKE_OFF + DAY).opens_at == TAKE_OFF + DAY - HOUR
+
+
+def test_a_booking_reopened_at_its_very_end_keeps_its_time():
+    """At the last instant it is not over yet."""
+    closes = TAKE_OFF + 6 * HOUR
+    assert reopened(booking(), closes + HOUR, closes).expected_at == TAKE_OFF
+    assert reopened(booking(), closes + HOUR, closes + SECOND).expected_at == closes + SECOND
+
+
+def test_a_booking_is_told_of_for_two_days_after_its_end():
+    """Inclusive; a held one always. It explains to a visitor for as long why there is none left."""
+    last = TAKE_OFF + 6 * HOUR + 2 * DAY
+    used = booking(state=BookingState.USED)
+    assert [tells_of(used, at) for at in (last, last + SECOND)] == [True, False]
+    assert tells_of(booking(), last + 100 * DAY)
+    service = BAIYUN.services["airport-dom-departure"]
+    assert booking_for([used], service, last) == used
+    assert booking_for([used], service, last + SECOND) is None
+    assert booking_for([booking("airport-intl-departure")], service, TAKE_OFF) is None
+
+
+def test_of_two_bookings_as_near_the_held_and_then_the_earlier_is_meant():
+    """Both open now: distance says nothing."""
+    service = BAIYUN.services["airport-dom-departure"]
+    early, late = booking(id="e", when=TAKE_OFF - HOUR), booking(id="l", when=TAKE_OFF + HOUR)
+    assert booking_for([late, early], service, TAKE_OFF).id == "e"
+    assert booking_for([replace(early, state=BookingState.USED), late], service, TAKE_OFF).id == "l"
+
+
+def test_a_sister_services_booking_counts_at_both_ends_of_its_window_and_only_while_it_is_held():
+    """From exactly four hours before to exactly six after; a used one, and one of the same service, say nothing."""
+    sister, service = booking("airport-intl-departure"), BAIYUN.services["airport-dom-departure"]
+    opens, closes = TAKE_OFF - 4 * HOUR, TAKE_OFF + 6 * HOUR
+    found = [misplaced(BAIYUN, [sister], service, at) for at in (opens - SECOND, opens, closes, closes + SECOND)]
+    assert found == [None, sister, sister, None]
+    assert misplaced(BAIYUN, [replace(sister, state=BookingState.USED)], service, TAKE_OFF) is None
+    assert misplaced(BAIYUN, [booking()], service, TAKE_OFF) is None
+    assert misplaced(BAIYUN, [replace(sister, service="no-longer-offered")], service, TAKE_OFF) is None
