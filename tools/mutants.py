@@ -53,6 +53,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "ledger/steps/stays.py": ("ledger/test_void_and_check_out.py", "ledger/test_offline.py"),
     "verifier/rules/entitlement.py": ("verifier/test_entitlement_rules.py",),
     "verifier/rules/bookings.py": ("verifier/test_booking_rules.py",),
+    "verifier/rules/slots.py": ("verifier/test_slots.py",),
 }
 """A module, and the tests under tests/ that are to hold it."""
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from cards.programme.types import OpenHours, Point, Text
+from cards.programme.load import load_programme
+from cards.programme.types import BookingBasis, OpenHours, Point, Text
 from edge.instants import rfc3339
 from tests.verifier.booking import Phone
-from tests.verifier.world import at
-from verifier.rules.slots import free_spans, open_spans
+from tests.verifier.world import PROGRAMMES, at
+from verifier.rules.fields import Fields
+from verifier.rules.slots import free_spans, open_spans, outside_hours
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NINE_TO_FIVE = OpenHours("09:00", "17:00", frozenset({1, 2, 3, 4, 5, 6}))
@@ -28,6 +31,26 @@ def test_a_points_day_is_its_hours_of_that_weekday():
     assert open_spans(point, date(2026, 11, 2), ZONE) == ()
     assert open_spans(point, date(2026, 11, 3), ZONE) == ((at("2026-11-03 09:00"), at("2026-11-03 17:00")),)
     assert open_spans(Point("x", Text(en="X"), "x", frozenset()), date(2026, 11, 3), ZONE) == ()
+
+
+def test_a_slot_may_begin_and_end_with_the_hours():
+    """The first instant is open and the last is none; an end may lie on the last, and a visit without one need not."""
+    rule = load_programme(PROGRAMMES / "baiyun.toml").booking_rules["room"]
+    morning = replace(NINE_TO_FIVE, closes="12:00")
+    point = Point("room", Text(en="Room"), "rooms", frozenset(), hours=(replace(NINE_TO_FIVE, opens="14:00"), morning))
+    minute = timedelta(minutes=1)
+
+    def told(starts, ends=None, rule=rule, point=point):
+        return outside_hours(rule, point, Fields({}, 1, starts, ends), ZONE)
+
+    nine, noon, two = (at(f"2026-11-03 {clock}") for clock in ("09:00", "12:00", "14:00"))
+    said = "on that day the place is open from 09:00 to 12:00, 14:00 to 17:00"
+    assert [told(nine, noon), told(nine), told(noon - minute), told(two, two + minute)] == [None] * 4
+    assert [told(nine - minute, noon), told(nine, noon + minute), told(noon), told(nine, two + minute)] == [said] * 4
+    assert told(at("2026-11-02 10:00")) == "the place is closed on that day"
+    assert told(None) is None
+    assert told(nine - minute, rule=replace(rule, basis=BookingBasis.JOURNEY)) is None
+    assert told(nine - minute, point=replace(point, hours=())) is None
 
 
 @pytest.mark.parametrize(
