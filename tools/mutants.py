@@ -33,7 +33,7 @@ LEAST_S, WALL_S = 10, 600
 PLAN: dict[str, tuple[str, ...]] = {
     "cards/verify.py": ("cards/test_verify.py", "cards/test_golden.py"),
     "cards/periods.py": ("cards/test_periods.py",),
-    "cards/proof.py": ("cards/test_proof.py", "cards/test_verify.py", "cards/test_forms.py"),
+    "cards/proof.py": ("cards/test_proof.py", "cards/test_forms.py"),
     "cards/status.py": ("cards/test_status.py", "cards/test_forms.py"),
     "cards/binding.py": ("cards/test_binding.py", "cards/test_forms.py"),
     "keys/tokens.py": ("keys/test_tokens.py", "keys/test_leniencies.py", "keys/test_token_properties.py"),

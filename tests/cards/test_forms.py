@@ -8,11 +8,12 @@ import pytest
 from cards.binding import BINDING_LIST
 from cards.claims import CARD, LIFETIME_CAPS
 from cards.marks import HOLDER_MARKS
-from cards.proof import CHALLENGE_MAX_AGE, CHIP_PROOF, PROOF, PROOF_MAX_AGE
+from cards.proof import CHALLENGE_MAX_AGE, CHIP_PROOF, PROOF, PROOF_AHEAD, PROOF_MAX_AGE
 from cards.status import STATUS_LIST
 from keys.bundle import BUNDLE
 from keys.tokens import TokenForm
 
+SECOND = timedelta(seconds=1)
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "card-format.md").read_text("utf-8")
 
 
@@ -56,5 +57,7 @@ def test_a_form_is_as_long_and_lives_as_long_as_the_document_says(name):
 
 def test_proofs_are_as_young_as_the_document_says():
     """A proof has no lifetime of its own: its age counts."""
-    assert table()["proof"][-1] == f"{PROOF_MAX_AGE // timedelta(seconds=1)} s, by age"
-    assert table()["chip proof"][-1] == f"{CHALLENGE_MAX_AGE // timedelta(seconds=1)} s, by age"
+    assert table()["proof"][-1] == f"{PROOF_MAX_AGE // SECOND} s, by age"
+    ahead, old = PROOF_AHEAD // SECOND, PROOF_MAX_AGE // SECOND
+    assert f"`iat` is at most {ahead} s ahead of now (`clock-ahead`) and at most {old} s old" in DOCUMENT
+    assert table()["chip proof"][-1] == f"{CHALLENGE_MAX_AGE // SECOND} s, by age"
