@@ -47,7 +47,8 @@ def add_holders(found: Blueprint, pages: OfficePages) -> None:
         del who
         text = request.args.get("text", "").strip()[:100]
         ids = records.holders_named(pages.issuer, text) if text else []
-        if len(ids) == 1:
+        # Whoever still types is shown whom the search finds: the page changes when the form is sent.
+        if len(ids) == 1 and "X-Searching" not in request.headers:
             return pages.staff.go(f"/office/holders/{ids[0]}")
         return pages.page("holders", text=text, found=find_holders(pages.issuer, ids))
 
