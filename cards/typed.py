@@ -137,14 +137,20 @@ def fits_mask(text: str, masked: str) -> bool:
     """Return whether a name fits a card's masked name, in any case, order and passport spelling."""
     if _is_han(text) != _is_han(masked):
         return not _is_han(text)
-    wanted = masked.casefold()
+    return masked.casefold() in masks_of(text)
+
+
+def masks_of(text: str) -> frozenset[str]:
+    """Return how a card may mask a typed name, without regard to case: as typed, and a Latin name in each order of its
+    words. Empty for a text without any character.
+    """
     spelled = name(text)
-    if mask(spelled).casefold() == wanted:
-        return True
     words = spelled.split()
+    if not words:
+        return frozenset()
     if _is_han(text) or len(words) > _WORDS_MOST:
-        return False
-    return any(mask(" ".join(order)).casefold() == wanted for order in islice(permutations(words), 120))
+        return frozenset({mask(spelled).casefold()})
+    return frozenset(mask(" ".join(order)).casefold() for order in islice(permutations(words), 120))
 
 
 def _is_han(text: str) -> bool:

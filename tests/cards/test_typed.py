@@ -49,6 +49,11 @@ def test_a_holder_may_write_the_own_name_as_papers_do(written, on_card):
     assert typed.fits_mask(written, mask(on_card))
 
 
+def test_a_text_of_blanks_is_no_name():
+    """Nothing was typed: a search for it finds nobody, and nothing fails."""
+    assert typed.masks_of(" \u3000") == frozenset()
+
+
 @pytest.mark.parametrize(
     ("written", "on_card"), [("李雷", "张小明"), ("Anna Miller", "Bert Miller"), ("张小明", "Anna Lee")]
 )

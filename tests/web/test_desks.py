@@ -286,6 +286,21 @@ def test_without_the_second_step_names_are_masked_and_fields_not_changed(desks, 
         assert "张*明" in text, path
     assert single.send(f"{page}/change", form=page, **FLIGHT).status_code == 403
     assert "找到 0 个预约" in day(single, f"point=air-dom&sought={HOLDER}")
+    assert "航班号、车牌、卡号、姓名" not in day(single, "point=air-dom")
+
+
+def test_a_holder_is_found_by_name_where_a_booking_asks_for_no_name(desks):
+    """A room's booking knows its holder by the card's masked name; with the right to names the whole name finds it."""
+    library = desks.browser("desk:library")
+    gold = desks.numbered("gold", name="李**君")
+    desks.go("2026-10-23 10:02")
+    slot = {"f-slot": "2026-10-26T09:00", "f-slot-ends": "2026-10-26T10:00", "f-people": "2"}
+    booked(library, ROOM, gold, **slot)
+    assert "航班号、车牌、卡号、姓名" in day(library, "point=library")
+    for sought, count in (("李婉怡君", 1), (" 李婉怡君 ", 1), ("李怡君", 0), ("王婉怡君", 0), ("君", 0)):
+        assert f"找到 {count} 个预约" in day(library, f"point=library&day=2026-10-24&sought={sought}"), sought
+    masked = desks.browser("desk:library", factor=False)
+    assert "找到 0 个预约" in day(masked, "point=library&day=2026-10-24&sought=李婉怡君")
 
 
 def test_the_days_reading_stands_in_the_access_log(desks, lounge):

@@ -15,7 +15,7 @@ from typing import Any, Final
 from accounts.rights import Caller, Right
 from cards.numbers import CardNumberError, check
 from cards.programme.types import Point, Programme, Service
-from cards.typed import plate
+from cards.typed import masks_of, plate
 from edge.encoding import b64u, digest
 from edge.fields import invalid
 from edge.problems import Problem
@@ -23,7 +23,7 @@ from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.counter.booking_views import masked_fields
 from verifier.counter.checking_in import ledger_problems
 from verifier.desks.telephone import by_number
-from verifier.records.bookings import BookingDetails
+from verifier.records.bookings import BookingDetails, SoughtIn
 from verifier.records.places import peak, room_of
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
@@ -55,6 +55,7 @@ OPENS: Final = timedelta(hours=8)
 _HELD: Final = frozenset({BookingState.HELD})
 _OPEN_TO_ALL: Final = (FLIGHT, "plates")
 _NEXT: Final = "\0"
+_NOTHING: Final = SoughtIn({}, "")
 """Between two bookings' texts: nobody types it, and no spelling takes it away."""
 
 
@@ -197,16 +198,18 @@ class BookingDesk:
     def find(self, caller: Caller, point: Point, day: date, sought: str, at: datetime) -> tuple[DeskBooking, ...]:
         """Return bookings for a card number, a flight, a plate or, with the right to names, a name. The next booking
         comes first.
+
+        A name finds the names that were typed for a booking, and the holders whose card masks this name.
         """
         self._record(caller, point.code, f"search around {day.isoformat()}", at)
         subject = self._subject(sought, at)
         if subject is not None:
             mine = self._search(BookingQuery(subject=subject, point=point.code))
             return self._all_shown(caller, mine, at)
-        found = self._around(caller, point, day, _spelled(sought))
+        found = self._around(caller, point, day, sought)
         return self._all_shown(caller, found, at)
 
-    def _around(self, caller: Caller, point: Point, day: date, wanted: str) -> tuple[Booking, ...]:
+    def _around(self, caller: Caller, point: Point, day: date, sought: str) -> tuple[Booking, ...]:
         """Return the bookings around a day whose details contain a text. Only these bookings are read in full."""
         zone, store = self.programme.zone, self._verifier.store.bookings
         since, until = span_of_day(day - SOUGHT, zone)[0], span_of_day(day + SOUGHT, zone)[1]
@@ -214,8 +217,8 @@ class BookingDesk:
             times = self._verifier.ledger.booking_times(
                 BookingQuery(point=point.code, since=since, until=until, limit=MANY)
             )
-        fields = dict(store.fields_of(one for one, _ in times))
-        fitting = _fitting([one for one, _ in times], fields, wanted, names=caller.may(Right.NAMES, point.code))
+        told = dict(store.sought_in(one for one, _ in times))
+        fitting = _fitting([one for one, _ in times], told, sought, names=caller.may(Right.NAMES, point.code))
         with ledger_problems():
             return self._verifier.ledger.bookings_of(list(islice(fitting, FOUND_MOST)))
 
@@ -371,16 +374,23 @@ def _asked(caller: Caller, asked: BookingAct, booking: Booking) -> BookingAsked:
     return BookingAsked(asked.operation, Asker.staff(caller), booking.id)
 
 
-def _fitting(
-    bookings: Sequence[str], fields: Mapping[str, Mapping[str, Any]], wanted: str, *, names: bool
-) -> Iterator[str]:
-    """Yield those with a text in the id, the flight, the plates; with the right to names in any field.
+def _fitting(bookings: Sequence[str], told: Mapping[str, SoughtIn], sought: str, *, names: bool) -> Iterator[str]:
+    """Yield those with a text in the id, the flight, the plates; with the right to names in any field, and those whose
+    holder's card masks this name.
 
     All are spelled at once: thousands of short texts, each spelled alone, would take most of a search's time.
     """
-    texts = (_told(one, fields.get(one, {}), names=names) for one in bookings)
+    wanted, masks = _spelled(sought), _masks(sought) if names else frozenset()
+    named = [told.get(one, _NOTHING) for one in bookings]
+    texts = (_told(one, known.fields, names=names) for one, known in zip(bookings, named, strict=True))
     spelled = _spelled(_NEXT.join(texts)).split(_NEXT) if wanted and _NEXT not in wanted else []
-    return (one for one, text in zip(bookings, spelled, strict=False) if wanted in text)
+    each = zip(bookings, spelled, named, strict=False)
+    return (one for one, text, known in each if wanted in text or known.name.casefold() in masks)
+
+
+def _masks(sought: str) -> frozenset[str]:
+    """Return how a card may mask a text that can be a name: a flight and a plate have figures."""
+    return frozenset() if any(letter.isdigit() for letter in sought) else masks_of(sought)
 
 
 def _told(booking: str, fields: Mapping[str, Any], *, names: bool) -> str:

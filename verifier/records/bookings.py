@@ -45,13 +45,14 @@ class BookingDetails:
     told: str | None = None
 
 
-class _FieldsAlone(msgspec.Struct, frozen=True):
-    """The fields within details: what else stands there is passed over."""
+class SoughtIn(msgspec.Struct, frozen=True):
+    """What a search reads of a booking's details: its fields, and the holder's name as the card masks it."""
 
     fields: dict[str, Any]
+    name: str
 
 
-_FIELDS: Final = msgspec.json.Decoder(_FieldsAlone)
+_SOUGHT: Final = msgspec.json.Decoder(SoughtIn)
 
 
 class BookingStore:
@@ -104,11 +105,11 @@ class BookingStore:
         opened = ((booking, self._opened(sealed, booking)) for booking, sealed in self._sealed(bookings))
         return {booking: details for booking, details in opened if details is not None}
 
-    def fields_of(self, bookings: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the fields of many bookings by their ids, nothing else of them; without those that are erased."""
+    def sought_in(self, bookings: Iterable[str]) -> Iterator[tuple[str, SoughtIn]]:
+        """Yield what a search reads of many bookings by their ids, without those that are erased."""
         for booking, sealed in self._sealed(bookings):
             try:
-                yield booking, _FIELDS.decode(self._sealer.open(sealed, booking)).fields
+                yield booking, _SOUGHT.decode(self._sealer.open(sealed, booking))
             except Unsealable:
                 continue
 

@@ -74,6 +74,8 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
     day = asked_day(pages, form.day.data or "")
     form.point.choices = [option(one.code, pages.say(one.name)) for one in points]
     form.point.data, form.day.data = point.code, day.isoformat()
+    names = who.may(Right.NAMES, point.code)
+    form.sought.label.text = "desk.sought-names" if names else "desk.sought"
     sought = (form.sought.data or "")[:100]
     shown: dict[str, Any] = _found(desk, who, point, day, sought) if sought else _of_day(pages, desk, who, point, day)
     return pages.page(
@@ -85,7 +87,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
         has_events=bool(EventDesk(pages.verifier).services(who)),
         form=form,
         has_rooms=any(one.capacity is not None for one in desk.services(point)),
-        lists_missed=who.may(Right.NAMES, point.code) and bool(listing_rules(desk, point)),
+        lists_missed=names and bool(listing_rules(desk, point)),
         found_most=FOUND_MOST,
         services=[one for one in desk.services(point) if one.closed is None],
         before=day - timedelta(days=1),
