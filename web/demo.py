@@ -24,6 +24,7 @@ from accounts.factors import totp_code
 from accounts.store import AccountStore
 from audit.tree.sequencing import log_signers, open_home
 from cards.programme.load import load_programme
+from cards.wire import dictionary_of
 from edge.clock import Clock, FixedClock, SystemClock
 from edge.settings import Settings, SettingsError, load_settings
 from issuer.publishing.publish import publish_if_due
@@ -199,7 +200,8 @@ def print_sandbox(settings: Settings, at: datetime) -> int:
             POINT, needs_operator=False, by="demo", at=at, label="Sandbox", rights=RIGHTS
         )
         found = tries(office.desk, demo.holders, demo.sandbox)
-        print(sandbox_text(settings.base_url, made.code, demo.sandbox, found))
+        dictionary = dictionary_of(office.desk.programme)
+        print(sandbox_text(settings.base_url, made.code, demo.sandbox, found, dictionary))
     finally:
         office.close()
     return 0

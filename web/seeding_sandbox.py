@@ -10,6 +10,7 @@ from typing import Final
 from accounts.rights import EVERYWHERE, Right
 from accounts.store import AccountStore
 from cards.claims import Form
+from cards.wire import Dictionary, unpack
 from issuer.issuing.issuing import cards_of
 from issuer.issuing.lifecycle import revoke, suspend
 from issuer.printing.qr import card_text
@@ -78,13 +79,20 @@ def tries(issuer: Issuer, holders: tuple[DemoHolder, ...], sandbox: Sandbox) -> 
     ]
 
 
-def sandbox_text(server: str, code: str, sandbox: Sandbox, found: list[Try]) -> str:
-    """Return everything that a program needs, as JSON: server, token, a device's one-time code, things to try."""
+def sandbox_text(server: str, code: str, sandbox: Sandbox, found: list[Try], dictionary: Dictionary) -> str:
+    """Return everything that a program needs, as JSON: server, token, a device's one-time code, things to try.
+
+    Each thing to try has the card as a scanner reads it, and its plain token, which an offline record takes.
+    """
     told = {
         "server": server,
         "token": sandbox.token,
         "device_code": code,
         "device_point": POINT,
-        "tries": [asdict(one) for one in found],
+        "tries": [asdict(one) | {"plain": _plain(one.card, dictionary)} for one in found],
     }
     return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def _plain(card: str, dictionary: Dictionary) -> str:
+    return unpack(card, {dictionary.number: dictionary}).card or ""

@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from yunju_client import Client, enrol
+from yunju_client import Client, OfflineRecords, OfflineUse, enrol
 
 from edge.clock import SystemClock
 from edge.settings import load_settings
@@ -44,6 +44,21 @@ def test_each_card_of_the_sandbox_gets_the_answer_that_is_told(machine, capsys):
         got[spent] = "quota-spent"
     assert got == wanted
     assert len(set(wanted)) == len(wanted) >= 10
+
+
+def test_the_plain_token_of_a_card_makes_an_offline_record(machine, capsys, tmp_path):
+    """As the guide does it with what the sandbox prints: kept, uploaded, held while nobody proves the ID check."""
+    settings, transport = machine
+    sandbox = told(settings, capsys)
+    folder = enrol(sandbox["server"], sandbox["device_code"], tmp_path / "device", transport=transport)
+    assert all(one["plain"].count(".") == 2 for one in sandbox["tries"])
+    with Client.of_device(folder, transport=transport) as device:
+        records = OfflineRecords(folder)
+        records.hold_time(device)
+        use = OfflineUse(service="gym-visit", shown=[sandbox["tries"][-3]["plain"]], id_checked=True)
+        records.append(use, SystemClock().now().timestamp())
+        (answer,) = records.upload(device)
+    assert answer.status == "held"
 
 
 def test_the_code_of_the_sandbox_enrols_a_device_and_the_token_is_printed(machine, capsys, tmp_path):
