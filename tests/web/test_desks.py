@@ -97,6 +97,7 @@ def test_a_booking_by_telephone_stands_in_the_day_and_is_found(desks, lounge):
     searched = lounge.get("/desk?point=air-dom&day=2026-10-20&sought=CZ3101").get_data(as_text=True)
     assert 'id="day-list"' not in searched  # what was found stands in place of the day, with a way back to the day
     assert 'href="/desk?point=air-dom&amp;day=2026-10-20"' in searched
+    assert "2026-10-23 14:30" in searched, "bookings of several days stand together: each tells its day"
     assert HOLDER in text_of(lounge.get("/desk/print?point=air-dom&day=2026-10-23"))
     marks = desks.log()[-1]["marks"]
     assert marks == ["declared", "channel:telephone"]
