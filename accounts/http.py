@@ -15,7 +15,7 @@ from accounts.devices import CodeRefused, Device
 from accounts.factors import FactorRefused
 from accounts.operators import OpenedSession
 from accounts.people import Person, WrongCredentials, saved_grants
-from accounts.problems import CODE_REFUSED, FACTOR_NEEDED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
+from accounts.problems import CODE_REFUSED, FACTOR_NEEDED, OPERATOR_NEEDED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
 from accounts.rights import Caller, Operator, Right
 from accounts.security import SecurityKind
 from accounts.sessions import SESSION_LIVES, OpenedPersonSession
@@ -137,8 +137,11 @@ def blueprint(authenticator: Authenticator, *, root: str | None = None) -> Bluep
 
 
 def _note_refusal(authenticator: Authenticator, status: int) -> None:
-    """Write refused rights and refused tokens of any call into the security log: by caller, place and route."""
-    if request.url_rule is None:
+    """Write refused rights and refused tokens of any call into the security log: by caller, place and route.
+
+    A device at which nobody is signed in yet has its rights: it is told to sign somebody in, and nobody tried anything.
+    """
+    if request.url_rule is None or g.get("problem") == OPERATOR_NEEDED.code:
         return
     caller = g.get("caller")
     if status == 403 and isinstance(caller, Caller):

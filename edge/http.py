@@ -396,6 +396,7 @@ def asks_for_page() -> bool:
 
 def answer_problem(problem: Problem) -> flask.Response:
     """Return a problem's answer: a page for browsers outside the API, the document for all others."""
+    g.problem = problem.code
     draw = cast("Frame", current_app).draw
     if draw is None or not asks_for_page():
         return problem_response(problem)

@@ -10,7 +10,7 @@ from accounts.rights import Right
 from accounts.security import SAME_MOST, SecurityKind
 from edge.metrics import exposition
 from keys.signer import FileSigner
-from tests.accounts.builders import NOON, PASSWORD
+from tests.accounts.builders import NOON, PASSWORD, code_of
 
 
 def kinds(ground):
@@ -43,6 +43,15 @@ def test_each_failure_lock_and_refusal_is_one_event(ground):
         SecurityKind.TOKEN_REFUSED: 1,
     }
     assert b'yunju_security_events_total{kind="pin-failed"}' in exposition()
+
+
+def test_a_device_that_waits_for_its_operator_is_no_event_and_one_without_the_right_is(ground):
+    """Each tablet asks for its day's list in the morning: real refusals must not drown among these."""
+    device = ground.device(needs_operator=True)
+    assert code_of(device.call(path="/v1/may/check-in/gym")) == "operator-needed"
+    assert kinds(ground) == []
+    assert code_of(device.call(path="/v1/may/audit/gym")) == "not-permitted"
+    assert kinds(ground) == [SecurityKind.RIGHT_REFUSED]
 
 
 def test_no_name_address_token_or_secret_stands_in_the_log(ground, tmp_path):
