@@ -28,6 +28,8 @@ ID_VARIANTS: Final[Mapping[IdType, str]] = {
 }
 """The programme file's name of each identity document."""
 _STILL_IN_FORCE: Final = frozenset({CONTRACT})
+_OPENED: Final = Text("it agrees with what the applicant states", "与填报内容相符")
+"""The check of every paper for which the programme names none: no paper counts as checked before anybody opened it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Requirement:
         return next((one for one in self.variants if one.code == code), None)
 
     def checks_for(self, code: str | None) -> tuple[Text, ...]:
-        """Return what an officer must check: the variant's own checks, otherwise the document's."""
+        """Return what an officer must check: the variant's own checks, otherwise the document's. Never empty."""
         chosen = self.variant(code)
-        return chosen.checks if chosen is not None and chosen.checks else self.checks
+        return (chosen.checks if chosen is not None else ()) or self.checks or (_OPENED,)
 
     def months_for(self, code: str | None) -> int | None:
         """Return how many months the paper must cover at least, or None if no span is required."""

@@ -97,6 +97,7 @@ def test_each_check_of_each_paper_has_to_be_seen(ground, limb):
     """What an officer has not looked at is missing for the review, and not the applicant's business."""
     claim = full_claim(ground, limb)
     for paper in claim.papers:
+        assert paper.seen, "a paper that nobody opened would pass"
         unseen = changed(claim, paper.key, seen=frozenset())
         assert found(unseen) == tuple(Lack(paper.key, LackKind.CHECK, str(tick)) for tick in sorted(paper.seen))
         assert found(unseen, reviewed=False) == ()

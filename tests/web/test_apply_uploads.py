@@ -321,14 +321,17 @@ def test_after_the_page_was_closed_the_same_file_goes_on_and_another_begins_anew
 
 @pytest.mark.browser
 def test_a_file_beyond_the_bound_is_said_to_be_before_it_is_read(opened, site, tmp_path):
-    """The page says so beside the file, and sends nothing."""
+    """The page says so beside the file in place of an earlier fault, and sends nothing."""
     page = at_papers(opened, 803)
+    choose(page, b"#!/bin/sh\n" * 99)
+    expect(page.locator("#degree-fault")).to_be_visible()
     line = Line(page)
     large = tmp_path / "IMG_0001.JPG"
     large.write_bytes(bytes(10_000_001))
     page.set_input_files("#degree-file", large)  # the browser reads it itself: handing it over took ten seconds
     page.click("#degree form[data-upload] button[type=submit]")
     expect(page.locator("#degree .upload-fault")).to_contain_text("文件过大")
+    expect(page.locator("#degree-fault")).to_have_count(0)  # of the file before
     expect(page.locator("#degree .uploading")).to_be_hidden()
     assert line.offsets == []
 

@@ -98,6 +98,7 @@ function viewOf(form, size) {
       const fault = form.querySelector(".upload-fault");
       fault.textContent = text;
       fault.hidden = !text;
+      if (text) document.getElementById(`${form.closest("section.paper").id}-fault`)?.remove(); // of the file before
     },
   };
 }
