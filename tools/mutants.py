@@ -1,8 +1,9 @@
 """Spoils the code of the decisions one small thing at a time and tells which spoilings no test notices.
 
-`python -m tools.mutants [MODULE …]`: tests are imported once; each mutant is a fork in which one function has other
-code, and only those tests run that reach this function. A mutant that no test fails is a gap in the tests, or means the
-same; docs/testing.md explains those. Exit 1 where anything survived.
+`python -m tools.mutants [MODULE[@PART/PARTS] …]`: tests are imported once; each mutant is a fork in which one function
+has other code, and only those tests run that reach this function. `cards/proof.py@2/5` tries every fifth mutant, from
+the second on. A mutant that no test fails is a gap in the tests, or means the same; docs/testing.md explains those.
+Exit 1 where anything survived.
 """
 
 from __future__ import annotations
@@ -277,9 +278,9 @@ class Current:
 class Runner:
     """A pytest plugin that runs the collected tests again and again, each time in a fork with one mutant."""
 
-    def __init__(self, path: str) -> None:
-        """Begin nothing yet; `path` is the module's file."""
-        self.path = path
+    def __init__(self, path: str, part: int = 1, parts: int = 1) -> None:
+        """Begin nothing yet; `path` is the module's file, of whose mutants the `part`th of each `parts` is tried."""
+        self.path, self.turn, self.parts = path, part % parts, parts
         self.told: list[tuple[Mutant, str]] = []
         self.took_s = 0
 
@@ -299,6 +300,8 @@ class Runner:
         spoilt = Spoilt(self.path)
         reached = self._reached(session)
         for number, (mutant, _) in enumerate(spoilt.found):
+            if (number + 1) % self.parts != self.turn:
+                continue
             items = [item for item in session.items if not mutant.function or mutant.function in reached[item.nodeid]]
             fate = self._fate(session, spoilt, number, items) if items else "not reached"
             self.told.append((mutant, fate))
@@ -371,9 +374,9 @@ class Runner:
                 act()
 
 
-def run(path: str, tests: tuple[str, ...]) -> list[tuple[Mutant, str]]:
-    """Try every mutant of a module against its tests."""
-    runner = Runner(path)
+def run(path: str, tests: tuple[str, ...], part: int, parts: int) -> list[tuple[Mutant, str]]:
+    """Try the mutants of a module against its tests."""
+    runner = Runner(path, part, parts)
     options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--no-summary", "-m", MARKS]
     code = pytest.main([*options, *(str(ROOT / "tests" / one) for one in tests)], plugins=[runner])
     if not runner.told:
@@ -384,13 +387,15 @@ def run(path: str, tests: tuple[str, ...]) -> list[tuple[Mutant, str]]:
 MARKS = "not slow and not browser and not parts and not soak"
 
 
-def one_module(path: str, folder: Path) -> int:
-    """Run one module in this process and write what was found; the number of survivors."""
-    told = run(path, PLAN[path])
+def one_module(asked: str, folder: Path) -> int:
+    """Run one module, or a part of its mutants, in this process and write what was found; the number of survivors."""
+    path, _, share = asked.partition("@")
+    part, _, parts = (share or "1/1").partition("/")
+    told = run(path, PLAN[path], int(part), int(parts))
     lines = [{**asdict(mutant), "fate": fate} for mutant, fate in told]
-    (folder / f"{path.replace('/', '-')}.json").write_text(json.dumps(lines, ensure_ascii=False, indent=1))
+    (folder / f"{asked.replace('/', '-')}.json").write_text(json.dumps(lines, ensure_ascii=False, indent=1))
     left = [mutant for mutant, fate in told if not fate.startswith("killed") and fate != "not put in"]
-    print(f"{path:<34}{len(told):>6} mutants{len(told) - len(left):>6} noticed{len(left):>5} left", flush=True)
+    print(f"{asked:<34}{len(told):>6} mutants{len(told) - len(left):>6} noticed{len(left):>5} left", flush=True)
     return len(left)
 
 
