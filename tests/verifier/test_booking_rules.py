@@ -264,6 +264,9 @@ def test_a_delayed_departure_opens_as_early_as_it_was_known_and_an_arrival_moves
     assert departs(rule_of("airport-dom-departure"), departure)
     assert not departs(rule_of("airport-dom-arrival"), landing)
     assert not departs(rule_of("library-room"), BAIYUN.services["library-room"])
+    rule = rule_of(departure.code)
+    of_departures = replace(rule.fields[0], services=frozenset({departure.code}))
+    assert departs(replace(rule, fields=(of_departures,)), departure), "another field than the name board says nothing"
     assert delayed(booking(), rule_of(departure.code), departure, TAKE_OFF + DAY).opens_at == TAKE_OFF - 4 * HOUR
     assert delayed(booking(), rule_of(departure.code), departure, TAKE_OFF - HOUR).opens_at == TAKE_OFF - 5 * HOUR
     assert delayed(booking(), rule_of(landing.code), landing, TAKE_OFF + DAY).opens_at == TAKE_OFF + DAY - HOUR
