@@ -63,6 +63,7 @@ def test_a_months_files_say_what_the_page_says(desks):
     page = text_of(desk.get("/department/statements"))  # the month before this
     assert "2026-10" in page
     assert "2 次应付" in page
+    assert page.count("月份（如 2026-10）") == 1, "the field's label tells how a month is typed, no list's head does"
     (line,) = rows(desk.get(f"{FILE}.csv"))
     assert (line["paid"], line["held"], line["voided"], line["correction"]) == ("2", "0", "0", "0")
     sheet = load_workbook(io.BytesIO(desk.get(f"{FILE}.xlsx").data)).active
