@@ -95,3 +95,5 @@ def test_dead_letters_are_shown_and_sent_again_by_a_button(operator, site, hooks
     assert operator.send(f"/operator/hooks/{hook.id}/again", form="/operator/hooks").status_code == 303
     assert hooks.queue.standing()[hook.id].dead == 0
     assert "1 个事件将重新发送" in text_of(operator.get("/operator/hooks"))
+    hooks.queue.sent(hooks.queue.claim(hook.id, site.clock.now() + timedelta(days=1)), site.clock.now())
+    assert "answered 500" not in text_of(operator.get("/operator/hooks")), "taken since: an old fault is no news"
