@@ -28,6 +28,7 @@ from edge.problems import Problem
 
 BUSY_SECONDS: Final = 5
 _WAL_TRIES: Final = 100
+_MIGRATING_SECONDS: Final = 3600  # Who starts beside a change of tables waits for its end: nobody waits for an answer
 _NAMED_REVISION: Final = re.compile(r'^revision(?:: str)? = "([^"]+)"$', re.MULTILINE)
 _VERSION: Final = "_version"
 _SQLITE: Final = "sqlite:///"
@@ -115,7 +116,7 @@ class Database:
                 f"the {self._room}'s tables are of a newer release (version {found}, known here up to {known[-1]}): "
                 "run that release, or restore a backup that this one made"
             )
-        with self.write() as connection:
+        with self._writing.execution_options(waits_long=True).begin() as connection:
             if connection.dialect.name != "postgresql":
                 self._upgrade(connection)
                 return
@@ -262,8 +263,16 @@ def _cursor(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
 def _begin_sqlite(connection: Connection) -> None:
     # A writer asks for the lock at once. If it read first, it would fail instead of waiting when another process wrote
     # meanwhile.
-    writes = connection.get_execution_options().get("takes_lock", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    begin = "BEGIN IMMEDIATE" if options.get("takes_lock", False) else "BEGIN"
+    if not options.get("waits_long", False):
+        connection.exec_driver_sql(begin)
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_MIGRATING_SECONDS * 1000}")
+    try:
+        connection.exec_driver_sql(begin)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def first_use(connection: Connection, table: sa.Table, named: Mapping[str, object], forget_at: object) -> bool:

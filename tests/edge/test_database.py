@@ -1,6 +1,8 @@
 """A room's database: made once, brought up to date, one writer at a time, an outage answered with 503."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from flask import Response
 
+from edge import database as edge_database
 from edge.clock import FixedClock
 from edge.database import Database, UnusableDatabase, answer_outages, revisions, version_table
 from edge.http import create_frame, draw_problems
@@ -127,6 +130,35 @@ def test_two_writers_wait_for_each_other(database):
         thread.join()
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.max(NUMBERS.c.n))).scalar() == 80
+
+
+def test_who_starts_while_another_changes_the_tables_waits_for_its_end(tmp_path, migrations, monkeypatch):
+    """However long that takes: a web worker that gives up ends the whole server. Calls wait no longer than before."""
+    monkeypatch.setattr(edge_database, "BUSY_SECONDS", 0)
+    url, found = f"sqlite:///{tmp_path}/room.db", []
+
+    def start() -> None:
+        try:
+            found.append(Database.open(url, room="room", migrations=migrations))
+        except sa.exc.OperationalError as error:
+            found.append(error)
+
+    with closing(sqlite3.connect(tmp_path / "room.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN IMMEDIATE")
+        starting = threading.Thread(target=start)
+        starting.start()
+        starting.join(0.5)
+        assert found == []
+        other.execute("COMMIT")
+        starting.join()
+        (opened,) = found
+        assert isinstance(opened, Database), opened
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sa.exc.OperationalError), opened.write():
+            pass
+        other.execute("ROLLBACK")
+    opened.close()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x"])
