@@ -1,12 +1,14 @@
 """Documents that cannot drift: commands, settings, reasons, decisions and links are held to the code and the tree."""
 
 import importlib
+import io
 import re
 import shlex
-import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import pytest
@@ -55,15 +57,17 @@ def every_command(program: str) -> list[tuple[str, tuple[str, ...]]]:
 def help_of(words: tuple[str, ...]) -> tuple[int, str]:
     """Exit code and text of `python -m WORDS --help`: with a group's or a command's name misspelt it fails.
 
-    The trees of our command lines are read in this process; what is no click command is started as a process.
+    The command lines are read in this process: a process for each imported everything anew.
     """
     module = importlib.import_module(words[0] if "." in words[0] else f"{words[0]}.__main__")
     if isinstance(module.main, click.Command):
         answer = CliRunner().invoke(module.main, [*words[1:], "--help"], prog_name=words[0])
         return answer.exit_code, answer.output
-    command = [sys.executable, "-m", *words, "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    return done.returncode, done.stdout + done.stderr
+    told = io.StringIO()
+    asked = patch.object(sys, "argv", [*words, "--help"])
+    with asked, redirect_stdout(told), redirect_stderr(told), pytest.raises(SystemExit) as ended:
+        module.main()
+    return int(ended.value.code or 0), told.getvalue()
 
 
 def make_targets() -> set[str]:

@@ -341,12 +341,16 @@ def test_two_hundred_connections_leave_nothing_behind(lab):
     assert grown(before) == (0, 0)
 
 
-def test_two_hundred_taps_leave_nothing_behind(lab, watched):
-    """Cards put on and taken off two hundred times, on two readers in turn: every tap is told, nothing is left."""
+@pytest.mark.parametrize("rounds", [12, pytest.param(100, marks=pytest.mark.soak)])
+def test_many_taps_leave_nothing_behind(lab, watched, rounds):
+    """Cards put on and taken off again and again, on two readers in turn: every tap is told, nothing is left.
+
+    One file or thread left by any tap after the second round fails it, so that few rounds show what many show.
+    """
     card = Type4Card()
     card.ndef.put(card_message("a.b.c"))
     before = None
-    for number in range(100):
+    for number in range(rounds):
         for slot in (0, 1):
             lab.insert(card, slot)
         for reader in READERS:
