@@ -322,6 +322,9 @@ def test_a_list_is_looked_at_first_and_imported_by_a_second_press(site, browsers
     told = text_of(fault)
     assert (fault.status_code, "csv gb18030，共 2 行" in told) == (200, True)
     assert "3 单位 此列为空，必须填写" in told
+    assert 'name="skip_faulty"' in fault.get_data(as_text=True)
+    faulty = sent_list(officer, f"{head}何淑贞,{resident_id(sequence=602)},\n".encode()).get_data(as_text=True)
+    assert "没有可导入的行" in faulty and 'name="skip_faulty"' not in faulty
     before = counted(desk, Filter()).get(State.SUBMITTED, 0)
     looked = sent_list(officer, f"{head}{good}".encode()).get_data(as_text=True)
     assert counted(desk, Filter()).get(State.SUBMITTED, 0) == before
