@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from accounts.rights import EVERYWHERE, Grant, Right, Role
 from issuer.applications import notices, service
-from issuer.applications.records import Filter, counted, find
+from issuer.applications.records import Filter, counted, find, listed
 from issuer.applications.states import State
 from issuer.issuing import signing_keys
 from issuer.issuing.issuing import cards_of
@@ -324,7 +324,8 @@ def test_a_list_is_looked_at_first_and_imported_by_a_second_press(site, browsers
     assert "3 单位 此列为空，必须填写" in told
     assert 'name="skip_faulty"' in fault.get_data(as_text=True)
     faulty = sent_list(officer, f"{head}何淑贞,{resident_id(sequence=602)},\n".encode()).get_data(as_text=True)
-    assert "没有可导入的行" in faulty and 'name="skip_faulty"' not in faulty
+    assert "没有可导入的行" in faulty
+    assert 'name="skip_faulty"' not in faulty
     before = counted(desk, Filter()).get(State.SUBMITTED, 0)
     looked = sent_list(officer, f"{head}{good}".encode()).get_data(as_text=True)
     assert counted(desk, Filter()).get(State.SUBMITTED, 0) == before
@@ -332,6 +333,11 @@ def test_a_list_is_looked_at_first_and_imported_by_a_second_press(site, browsers
     for browser, made in ((browsers["approver-all"], 0), (officer, 1), (officer, 1)):
         assert browser.send(draft, form="/office/import").status_code == 303
         assert counted(desk, Filter())[State.SUBMITTED] == before + made
+    (line,) = listed(desk, Filter(text="林志远"), limit=9)
+    shown = text_of(officer.get("/office?text=林志远"))
+    assert (line.receipt in shown, line.channel_receipt in shown) == (True, False)  # a list's key is for nobody
+    opened = text_of(officer.get(f"/office/applications/{line.id}"))
+    assert ("部门人才名单 区发展改革局" in opened, line.channel_receipt in opened) == (True, False)
     assert browsers["auditor"].send(draft, form="/sign-out").status_code == 403
 
 
