@@ -2,6 +2,7 @@
 request.
 """
 
+import errno
 import json
 import threading
 from dataclasses import replace
@@ -13,6 +14,7 @@ from cards.programme.load import load_programme
 from cards.status import Status, sign_status_list
 from keys.bundle import ProgrammePin, sign_bundle
 from tests.verifier.world import Signers
+from verifier.trust import published
 from verifier.trust.published import PublishedFolder, Untrusted
 
 
@@ -147,13 +149,43 @@ def test_a_slow_worker_takes_no_version_back(world):
     """Two workers share the memory of the highest versions: the one that read older documents last changes nothing."""
     slow, quick = folder_of(world), folder_of(world)
     older = saved(world)
-    slow._memory.bundle = 0  # it has read, and not yet written
     world.clock.advance(timedelta(seconds=2))
     world.publish()
     assert quick.current(world.clock.now()).bundle.version == world.version
     put_back(older)
     slow.current(world.clock.now())
     assert json.loads((world.folder / "seen.json").read_text())["bundle"] == world.version
+
+
+def test_a_worker_that_starts_while_the_disk_is_full_serves_and_keeps_the_versions_later(world, monkeypatch):
+    """The new documents come into force, no older ones after them, and the memory is written once there is room."""
+    older = saved(world)
+    world.clock.advance(timedelta(seconds=2))
+    world.publish()
+    fresh, now = folder_of(world), world.clock.now
+    with monkeypatch.context() as full:
+        full.setattr(published, "replace_file", raising(OSError(errno.ENOSPC, "No space left on device")))
+        for _ in range(2):
+            assert fresh.current(now()).bundle.version == world.version
+            assert "seen.json cannot be written" in str(fresh.fault)
+            world.clock.advance(timedelta(seconds=2))
+        newest = saved(world)
+        put_back(older)
+        assert fresh.current(now()).bundle.version == world.version
+        put_back(newest)
+        world.clock.advance(timedelta(seconds=2))
+    assert fresh.current(now()).bundle.version == world.version
+    assert fresh.fault is None
+    assert json.loads((world.folder / "seen.json").read_text())["bundle"] == world.version
+
+
+def raising(error):
+    """Return what raises an error, whatever it is called with."""
+
+    def fails(*_, **__):
+        raise error
+
+    return fails
 
 
 @pytest.mark.parametrize(

@@ -181,10 +181,19 @@ class PublishedFolder:
         held = self._lists(bundle, at)
         marks = self._marks(bundle, at)
         if keep:
-            self._memory.keep(_seen_now(bundle, pin, held, marks))
+            self._keep(_seen_now(bundle, pin, held, marks))
         programme = self._programme
         trust = Trust(bundle.key_set(), bundle.issuer, programme.audience, held, bundle.version)
         return Documents(bundle, programme, trust, held, marks, unsettled_benefits(marks))
+
+    def _keep(self, seen: _Seen) -> None:
+        """Keep the highest versions on disk. Where this fails, as on a full disk, the documents come into force all the
+        same: this process remembers the versions, tells the fault, and tries to keep them again a second later.
+        """
+        try:
+            self._memory.keep(seen)
+        except OSError as error:
+            self._fault = f"{self._memory.path} cannot be written ({error}): a restart would forget the newest versions"
 
     def _check_programme(self, bundle: TrustBundle, at: datetime) -> None:
         """Use no other rules than those that the bundle names, from the instant at which it names them."""
@@ -289,7 +298,7 @@ class _Memory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.seen = self._load()
+        self.seen = self._kept = self._load()
 
     def _load(self) -> _Seen:
         try:
@@ -300,13 +309,17 @@ class _Memory:
             raise Untrusted(f"{self.path} cannot be read ({error}); restore it from a backup") from None
 
     def keep(self, read: _Seen) -> None:
-        """Write what is newer than before, all of it or nothing."""
-        if self.seen.with_newer(read) == self.seen:
+        """Remember what is newer than before, and write it, all of it or nothing. Raises OSError: it is remembered, but
+        not written, and is written with the next call.
+        """
+        self.seen = self.seen.with_newer(read)
+        if self._kept.with_newer(self.seen) == self._kept:
             return
         with _locked(self.path):
             # Another worker may have seen newer versions: they are never taken back.
-            self.seen = self._load().with_newer(self.seen).with_newer(read)
+            self.seen = self._load().with_newer(self.seen)
             replace_file(self.path, json.dumps(self.seen.to_json()).encode(), mode=0o644)
+        self._kept = self.seen
 
 
 def _read_seen(kept: dict[str, Any]) -> _Seen:
