@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from flask import Blueprint
@@ -24,6 +26,16 @@ from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
 HOOKS: Final = "/operator/hooks"
 GROUPS: Final = tuple(dict.fromkeys(kind.partition(".")[0] for kind in KINDS))
 DEAD_MOST: Final = 50
+_FAULTS: Final = (
+    (re.compile("answered 410: gone"), "gone"),
+    (re.compile("answered (?P<what>[0-9]+)"), "answered"),
+    (re.compile("too slow"), "slow"),
+    (re.compile("the answer (?:breaks off|is too long)"), "unreadable"),
+    (re.compile("the address is private"), "private"),
+    (re.compile("(?P<what>SSL[A-Za-z]*|[A-Za-z]*Certificate[A-Za-z]*)"), "certificate"),
+    (re.compile("(?P<what>[A-Za-z]+)"), "no-connection"),
+)
+"""What the queue keeps of a failed call (hooks/sending.py, edge/fetch.py), each with the word of the pages for it."""
 
 
 class NewHookForm(StaffForm):
@@ -49,6 +61,14 @@ class HookRow:
         return tuple(group for group in GROUPS if any(kind.startswith(f"{group}.") for kind in self.hook.kinds))
 
 
+def fault_words(pages: OperatorPages, fault: str) -> str:
+    """Return a kept fault in the words of the page. A fault without such words stays as it was kept."""
+    for pattern, key in _FAULTS:
+        if (found := pattern.fullmatch(fault)) is not None:
+            return pages.staff.word(f"system.hook-fault.{key}", **found.groupdict())
+    return fault
+
+
 def add_hooks(found: Blueprint, pages: OperatorPages, hooks: Hooks) -> None:
     """Add the list, the page that registers a webhook, and the acts on one."""
     needs = pages.staff.needs
@@ -59,7 +79,8 @@ def add_hooks(found: Blueprint, pages: OperatorPages, hooks: Hooks) -> None:
         del who
         rows, dead = _rows(pages, hooks), hooks.queue.dead(limit=DEAD_MOST)
         labels = {row.hook.id: row.label for row in rows}
-        return pages.page("hooks", rows=rows, dead=dead, labels=labels, now=request_instant())
+        return pages.page("hooks", rows=rows, dead=dead, labels=labels, now=request_instant(),
+                          fault_words=partial(fault_words, pages))  # fmt: skip
 
     @found.route(f"{HOOKS}/new", methods=["GET", "POST"])
     @needs(Right.SYSTEM, Right.ACCOUNTS, fresh=True)
