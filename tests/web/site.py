@@ -23,6 +23,7 @@ from ops.jobs import open_jobs
 from ops.work import go_on
 from tests.verifier.world import keep_notices
 from verifier.records.store import VerifierStore
+from verifier.rules.slots import open_spans
 from web import seeding
 from web.app import create_application
 from web.demo import demonstrate, open_office
@@ -134,16 +135,17 @@ class Site:
         self.clock.advance(timedelta(**by))
         self.publish()
 
-    def day_of_its_own(self, days: int) -> date:
-        """Return a local day, at least so many days ahead, that no other test of this machine was given.
+    def day_of_its_own(self, days: int, point: str = "library") -> date:
+        """Return a local day, at least so many days ahead, on which a point is open, and which no other test was given.
 
-        A test that books a room needs one: the clock moves between tests, so "in three days" may be the day on which
-        another test already has the room.
+        A test that books a place needs one: the clock moves between tests, so "in three days" may be the day on which
+        another test already has the room, or on which the museum is closed.
         """
+        place = self.office.desk.programme.points[point]
         day = self.clock.now().astimezone(SHANGHAI).date() + timedelta(days=days)
-        while day in self._days:
+        while (point, day) in self._days or not open_spans(place, day, SHANGHAI):
             day += timedelta(days=1)
-        self._days.add(day)
+        self._days.add((point, day))
         return day
 
     def publish(self) -> None:

@@ -147,7 +147,8 @@ def kept(site):
     def keep(code: str) -> None:
         starts = site.clock.now().replace(microsecond=0) + timedelta(days=5)
         event = Event(code, "steward-training", "events", Text(zh="人才沙龙", en="Salon"), starts, starts + HOUR, 9)
-        store.events.add(event)
+        if store.events.find(code) is None:  # A second try of the test finds the event of the first
+            store.events.add(event)
 
     yield keep
     store.close()
@@ -169,7 +170,8 @@ def test_rooms_museum_check_up_and_event_are_booked(opened, site, kept):
     page.fill("#f-people", "6")
     page.click("#form-do")
     page.click("[data-open=museum-visit]")
-    for field, value in (("slot", day(site, 3)), ("slot-from", "10:00"), ("people", "3")):
+    visit = site.day_of_its_own(3, "museum").isoformat()
+    for field, value in (("slot", visit), ("slot-from", "10:00"), ("people", "3")):
         page.fill(f"#f-{field}", value)
     page.locator("[data-field=guide] label").first.click()
     page.click("#form-do")
