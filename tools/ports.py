@@ -31,23 +31,24 @@ def free_port() -> int:
     folder = Path(tempfile.gettempdir()) / f"yunju-ports.{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     for port in random.sample(range(FIRST, LAST + 1), LAST + 1 - FIRST):
-        if _kept(folder / str(port)):
-            if _is_free(port):
-                return port
-            os.close(_held.pop())
+        lock = _locked(folder / str(port))
+        if lock is not None and _is_free(port):
+            _held.append(lock)
+            return port
+        if lock is not None:
+            os.close(lock)
     raise RuntimeError(f"no port from {FIRST} to {LAST} is free: end the servers that old tests left")
 
 
-def _kept(path: Path) -> bool:
-    """Lock a port's file until this process ends; whether it could."""
+def _locked(path: Path) -> int | None:
+    """Return the lock of a port's file, which lasts until it is closed; None where another process has it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
-        return False
-    _held.append(file)
-    return True
+        return None
+    return file
 
 
 def _is_free(port: int) -> bool:

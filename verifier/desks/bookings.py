@@ -49,14 +49,13 @@ text.
 SOUGHT: Final = timedelta(days=7)
 """How many days around the shown day are searched for a flight, a plate or a name."""
 _HOUR: Final = timedelta(hours=1)
-DAYS_OF_WEEK: Final = 7
 OPENS: Final = timedelta(hours=8)
 """The local hour at which a room's day begins if the programme names no hours of its point."""
 _HELD: Final = frozenset({BookingState.HELD})
 _OPEN_TO_ALL: Final = (FLIGHT, "plates")
 _NEXT: Final = "\0"
-_NOTHING: Final = SoughtIn({}, "")
 """Between two bookings' texts: nobody types it, and no spelling takes it away."""
+_NOTHING: Final = SoughtIn({}, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +186,14 @@ class BookingDesk:
     def week(self, point: Point, first: date) -> tuple[tuple[date, int], ...]:
         """Return the number of bookings on each of seven days."""
         zone = self.programme.zone
-        since, until = span_of_day(first, zone)[0], span_of_day(first + timedelta(days=DAYS_OF_WEEK - 1), zone)[1]
+        days = days_of_week(first)
+        since, until = span_of_day(days[0], zone)[0], span_of_day(days[-1], zone)[1]
         states = frozenset(BookingState) - {BookingState.CANCELLED}
         query = BookingQuery(point=point.code, since=since, until=until, states=states, limit=MANY)
         with ledger_problems():
             found = self._verifier.ledger.booking_times(query)
         counts = Counter(expected.astimezone(zone).date() for _, expected in found)
-        return tuple((day, counts[day]) for day in (first + timedelta(days=step) for step in range(DAYS_OF_WEEK)))
+        return tuple((day, counts[day]) for day in days)
 
     def find(self, caller: Caller, point: Point, day: date, sought: str, at: datetime) -> tuple[DeskBooking, ...]:
         """Return bookings for a card number, a flight, a plate or, with the right to names, a name. The next booking
@@ -356,6 +356,11 @@ class BookingDesk:
 
     def _record(self, caller: Caller, point: str, what: str, at: datetime) -> None:
         self._verifier.store.record(Access(READING, caller.id, what, caller.operator_id, point), at)
+
+
+def days_of_week(first: date) -> tuple[date, ...]:
+    """Return seven days from a first day on."""
+    return tuple(first + timedelta(days=step) for step in range(7))
 
 
 def look_of(booking: Booking, at: datetime) -> str:

@@ -16,7 +16,7 @@ from accounts.rights import Caller, Right
 from cards.programme.types import Point
 from edge.http import request_instant
 from edge.instants import InstantError, day_asked
-from verifier.desks.bookings import DAYS_OF_WEEK, FOUND_MOST, BookingDesk, Day, DeskBooking
+from verifier.desks.bookings import FOUND_MOST, BookingDesk, Day, DeskBooking, days_of_week
 from verifier.desks.events import EventDesk
 from verifier.desks.receipts import ReceiptDesk
 from web.department.shared import DeskPages
@@ -77,7 +77,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
     names = who.may(Right.NAMES, point.code)
     form.sought.label.text = "desk.sought-names" if names else "desk.sought"
     sought = (form.sought.data or "")[:100]
-    shown: dict[str, Any] = _found(desk, who, point, day, sought) if sought else _of_day(pages, desk, who, point, day)
+    shown = _found(desk, who, point, day, sought) if sought else _of_day(pages, desk, who, point, day)
     return pages.page(
         "day",
         **shown,
@@ -99,7 +99,7 @@ def _of_day(pages: DeskPages, desk: BookingDesk, who: Caller, point: Point, day:
     """Return what the page shows of a day: its hours, its rooms' free hours, the numbers of the week."""
     told = desk.day(who, point, day, request_instant())
     return {
-        "told": told, "found": None, "hours": list(_hours(pages, told)), "slots": _rooms(pages, told),
+        "told": told, "hours": list(_hours(pages, told)), "slots": _rooms(pages, told),
         "week": desk.week(point, day),
     }  # fmt: skip
 
@@ -107,8 +107,7 @@ def _of_day(pages: DeskPages, desk: BookingDesk, who: Caller, point: Point, day:
 def _found(desk: BookingDesk, who: Caller, point: Point, day: date, sought: str) -> dict[str, Any]:
     """Return what the page shows of a search: what was found, in place of the day. The week leads back to the days."""
     found = desk.find(who, point, day, sought, request_instant())
-    week = [(day + timedelta(days=step), None) for step in range(DAYS_OF_WEEK)]
-    return {"told": None, "found": found, "week": week}
+    return {"told": None, "found": found, "week": [(one, None) for one in days_of_week(day)]}
 
 
 def asked_day(pages: DeskPages, asked: str) -> date:
