@@ -126,6 +126,11 @@ class Differs(RefusedError):
         )
 
 
+def list_department(channel: str) -> str | None:
+    """Return the code of the department whose list a channel names, or None for any other channel."""
+    return channel.removeprefix(LIST) if channel.startswith(LIST) else None
+
+
 def check(issuer: Issuer, told: IntakeText, today: date) -> CheckedIntake:
     """Return the values ready to be taken in. Raises BadTold with every fault."""
     faults: list[BadField] = []
@@ -191,8 +196,7 @@ def _ground(issuer: Issuer, told: IntakeText) -> tuple[Ground, str]:
 
 def _place(issuer: Issuer, told: IntakeText) -> None:
     """Check the channel and the receipt by the programme's rules and the size of a column."""
-    department = told.channel.removeprefix(LIST)
-    listed = told.channel.startswith(LIST) and department in issuer.programme.departments
+    listed = list_department(told.channel) in issuer.programme.departments
     if told.channel not in issuer.programme.channels and not listed:
         raise BadField("channel", f"one of {', '.join(issuer.programme.channels)}")
     receipt = told.channel_receipt.strip()

@@ -18,6 +18,7 @@ from accounts.rights import Caller, Right
 from cards.typed import plain
 from edge.http import request_instant
 from issuer.applications import attaching, deciding, office, records, service
+from issuer.applications.intake import list_department
 from issuer.applications.letters import application_form, decision_letter
 from issuer.applications.papers import Lack, LackKind, requirements
 from issuer.applications.records import Application
@@ -119,6 +120,7 @@ def _page(
     return pages.page(
         "application",
         application=found,
+        from_list=list_department(found.channel),
         asked=requirements(issuer.programme, ground, limb, IdType(found.content.id_type)),
         papers={paper.key: paper for paper in found.papers},
         ground=ground,

@@ -15,6 +15,7 @@ from accounts.rights import Caller, Right
 from edge.http import request_instant
 from edge.spreadsheets import csv_file
 from issuer.applications import records
+from issuer.applications.intake import list_department
 from issuer.applications.lists import Ending, ending_soon
 from issuer.applications.records import ListedApplication
 from web.office.shared import OfficePages
@@ -57,7 +58,7 @@ def _work_row(pages: OfficePages, line: ListedApplication) -> Sequence[object]:
     channel = word("office.channel.own") if line.channel == "own" else pages.about({"channel": line.channel})
     return (
         line.receipt,
-        f"{channel} {line.channel_receipt or ''}".strip() if not line.channel.startswith("list-") else channel,
+        f"{channel} {line.channel_receipt or ''}".strip() if list_department(line.channel) is None else channel,
         line.masked_name,
         pages.about({"tier": line.tier}) or word("office.case-by-case"),
         pages.about({"ground": line.ground}),

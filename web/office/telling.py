@@ -7,6 +7,7 @@ from typing import Final
 
 from cards.programme.types import Programme, Text
 from issuer.applications.importing import LINE_COUNTS
+from issuer.applications.intake import list_department
 from issuer.applications.letters import ground_label
 from issuer.applications.papers import Requirement
 from issuer.applications.wording import short_name
@@ -99,6 +100,7 @@ class AboutLine:
 
     def _channel(self, told: object) -> str:
         channel = str(told)
-        if channel.startswith("list-"):
-            return self._of(self._programme.departments, channel.removeprefix("list-"))
+        department = list_department(channel)
+        if department is not None:
+            return self._of(self._programme.departments, department)
         return self._text(self._programme.channels, channel)
